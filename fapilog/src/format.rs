@@ -8,6 +8,9 @@ pub use fapilog_plugin::{
 };
 pub use fapilog_record::text::control::is_control;
 
+// Lines for products of others.
+pub use fapilog_format::{Cef, Ecs, Gelf, OtelJson};
+
 /// Keys and escapes of the text formats, for programs that write such lines of their own.
 pub mod text {
     pub use fapilog_format::text::{is_atom, is_prose, put_harmless, put_logfmt_key, put_pretty_key, put_quoted};

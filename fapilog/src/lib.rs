@@ -139,6 +139,7 @@ mod book {
         executors: "../../docs/executors.md",
         ends_of_a_process: "../../docs/ends-of-a-process.md",
         file_sink: "../../docs/file-sink.md",
+        formats_for_products: "../../docs/formats-for-products.md",
         json: "../../docs/json.md",
         log_calls: "../../docs/log-calls.md",
         null_and_memory_sinks: "../../docs/null-and-memory-sinks.md",

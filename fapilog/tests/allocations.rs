@@ -277,6 +277,25 @@ fn text_formatters_allocate_nothing_per_event() {
     steady_state_is_free_with(|| format::Pretty::new().colors(true), in_scope);
 }
 
+#[test]
+fn formatters_for_products_allocate_nothing_per_event() {
+    let in_scope = |log: &Logger, number| {
+        log_with_controls(log, number);
+        let scope = Scope::new().correlation_id("7f3a").field(FieldGroup::Tags, "an odd key", ValueRef::Text("="));
+        let scope = scope.field(FieldGroup::Tags, "an.odd.key", ValueRef::Text("<")).field(
+            FieldGroup::Context,
+            "trace_id",
+            ValueRef::Text("4bf92f3577b34da6a3ce929d0e0e4736"),
+        );
+        let _entered = scope.enter();
+        log_with_controls(log, number);
+    };
+    steady_state_is_free_with(format::Ecs::new, in_scope);
+    steady_state_is_free_with(format::Gelf::new, in_scope);
+    steady_state_is_free_with(format::Cef::new, in_scope);
+    steady_state_is_free_with(format::OtelJson::new, in_scope);
+}
+
 /// Longer than a test takes: periodic work does not happen in it.
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -12,7 +12,7 @@ use std::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain, producer::Logger};
-use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
+use fapilog_format::{Cef, Ecs, Gelf, Json, Logfmt, Minimal, OtelJson, Pretty, Simple};
 use fapilog_plugin::{
     error::PluginError,
     event::Batch,
@@ -139,6 +139,10 @@ fn bench(criterion: &mut Criterion) {
     bench_formatter(criterion, "simple", Simple::new);
     bench_formatter(criterion, "minimal", Minimal::new);
     bench_formatter(criterion, "pretty", || Pretty::new().colors(true));
+    bench_formatter(criterion, "ecs", Ecs::new);
+    bench_formatter(criterion, "gelf", Gelf::new);
+    bench_formatter(criterion, "cef", Cef::new);
+    bench_formatter(criterion, "otel_json", OtelJson::new);
 }
 
 fn bench_formatter<F: Formatter + 'static>(criterion: &mut Criterion, name: &str, formatter: fn() -> F) {

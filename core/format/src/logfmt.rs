@@ -79,7 +79,7 @@ impl Layout for LogfmtLayout {
             LinePart::Id => "event_id=",
             LinePart::Message => "msg=",
             // Not among the parts, or in frames of their own.
-            LinePart::TimeOfDay | LinePart::CorrelationId | LinePart::Fields => "",
+            _ => "",
         };
         out.extend_from_slice(text.as_bytes());
     }

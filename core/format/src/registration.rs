@@ -11,7 +11,7 @@ use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Simple};
 
 register_plugin!(register);
 
-fn about(name: &str, description: &str) -> Metadata {
+pub(crate) fn about(name: &str, description: &str) -> Metadata {
     Metadata::new(name, env!("CARGO_PKG_VERSION")).author("fapilog").description(description)
 }
 
@@ -58,6 +58,7 @@ formatter_settings!(PrettySettings of Pretty { call_site, time, ids, multi_line 
 /// # Errors
 /// When another plugin has one of their names.
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
+    crate::products::register(registry)?;
     registry.register_formatter(about("json", "A JSON object in a line"), |settings| {
         let own: JsonSettings = settings.read()?;
         Ok(Factory::formatter(move |_| own.apply_to(Json::new())))

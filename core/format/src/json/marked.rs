@@ -2,7 +2,7 @@
 
 use fapilog_record::field_group::FieldGroup;
 
-use crate::json::text::put_string;
+use crate::json::text::put_escaped;
 
 /// The fields of an event whose values were written [marked](super::put_marked_string): the list that a reader needs, to know which
 /// texts to decode. [`Json`](super::Json) writes it as `not_utf8`.
@@ -56,14 +56,15 @@ impl MarkedFields {
 }
 
 /// Adds a field to a list: JSON strings, with commas between.
-pub(super) fn add(names: &mut Vec<u8>, group: FieldGroup, name: &str) {
-    let mut key = group.name().to_owned();
-    if group.is_keyed() {
-        key.push('.');
-        key.push_str(name);
-    }
+pub(crate) fn add(names: &mut Vec<u8>, group: FieldGroup, name: &str) {
     if !names.is_empty() {
         names.push(b',');
     }
-    put_string(names, &key);
+    names.push(b'"');
+    names.extend_from_slice(group.name().as_bytes());
+    if group.is_keyed() {
+        names.push(b'.');
+        put_escaped(names, name.as_bytes());
+    }
+    names.push(b'"');
 }

@@ -32,6 +32,7 @@
 mod line_tests;
 mod marked;
 mod object;
+pub(crate) mod scalar;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -43,6 +44,7 @@ pub use self::{
     text::{decode_marked_text, put_key, put_marked_string, put_string},
     value::put_value,
 };
+pub(crate) use self::{marked::add as add_marked, text::put_escaped};
 
 use fapilog_plugin::{
     error::PluginError,
@@ -120,7 +122,7 @@ impl LineFormat for JsonLine {
             LinePart::Id => ",\"event_id\":\"",
             LinePart::Message => "\",\"message\":",
             // Not among the parts, or with text of their own.
-            LinePart::TimeOfDay | LinePart::CorrelationId | LinePart::Fields => "",
+            _ => "",
         };
         out.extend_from_slice(text.as_bytes());
     }
@@ -171,7 +173,7 @@ impl LineFormat for JsonLine {
 
     /// JSON strings, with commas between.
     fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
-        marked::add(marks, group, name);
+        add_marked(marks, group, name);
     }
 
     fn put_marks(&self, is_cut: bool, marks: &mut LineMarks, out: &mut Vec<u8>) {
@@ -184,7 +186,7 @@ impl LineFormat for JsonLine {
 }
 
 /// Appends a list of marked fields, unless it is empty.
-fn put_list(start: &str, list: &mut Vec<u8>, out: &mut Vec<u8>) {
+pub(crate) fn put_list(start: &str, list: &mut Vec<u8>, out: &mut Vec<u8>) {
     if !list.is_empty() {
         out.extend_from_slice(start.as_bytes());
         out.append(list);

@@ -71,8 +71,9 @@ pub fn put_key(out: &mut Vec<u8>, name: &str) {
     out.push(b':');
 }
 
+/// Appends a text as it stands between the quotes of a string.
 #[inline]
-fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn put_escaped(out: &mut Vec<u8>, text: &[u8]) {
     let is_done = match text.len() {
         0 => true,
         1 => put_ends::<1>(out, text),

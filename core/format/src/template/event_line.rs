@@ -1,6 +1,6 @@
 //! The line of an event.
 
-use fapilog_plugin::event::Event;
+use fapilog_plugin::event::{Event, FieldRef};
 use fapilog_record::{field_group::FieldGroup, text::fixed::FixedText, value::ValueRef};
 
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
         EventTraits, GROUPS, LineFormat, LineMarks, LinePart,
         clock::LineClock,
         id::IdText,
+        keys::LineKeys,
         scope::ScopeText,
         site::{LineParts, LinePiece, LineSlot, LineTemplate, ScopePlace},
     },
@@ -26,6 +27,8 @@ pub(super) struct EventLine<'a, F> {
     pub(super) clock: &'a mut LineClock,
     pub(super) ids: &'a mut IdText,
     pub(super) marks: &'a mut LineMarks,
+    /// The keys of a line that is written part by part.
+    pub(super) keys: &'a mut LineKeys,
 }
 
 impl<F: LineFormat> EventLine<'_, F> {
@@ -71,6 +74,9 @@ impl<F: LineFormat> EventLine<'_, F> {
                 self.value(argument.name.group, argument.name.name, argument.value(event), out);
             }
             LineSlot::Message(argument) => self.message(argument.value(event), out),
+            LineSlot::Title(argument) => self.format.put_title(argument.value(event), out),
+            LineSlot::OwnTime => self.format.put_own_time(event.timestamp(), out),
+            LineSlot::Lifted => self.scope.lifted().put(out),
             LineSlot::Time => self.clock.put(event.timestamp(), out),
             LineSlot::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
             LineSlot::LocalTime => self.clock.put_local(event.timestamp(), out),
@@ -104,6 +110,7 @@ impl<F: LineFormat> EventLine<'_, F> {
         let LineParts { parts, options } = self.lines;
         let traits = EventTraits::of_event(event);
         let is_local = options.time == LineTime::Local;
+        self.keys.clear();
         for (index, &part) in parts.iter().enumerate() {
             match part {
                 LinePart::CorrelationId => {
@@ -111,6 +118,7 @@ impl<F: LineFormat> EventLine<'_, F> {
                         self.format.put_correlation_id(id, out);
                     }
                 }
+                LinePart::Lifted => self.lifted(event, out),
                 LinePart::Fields => GROUPS.into_iter().for_each(|group| self.group(event, group, out)),
                 part => {
                     self.format.before(part, index == 0, traits.level, out);
@@ -119,6 +127,8 @@ impl<F: LineFormat> EventLine<'_, F> {
                         LinePart::TimeOfDay if is_local => self.clock.put_local_time_of_day(event.timestamp(), out),
                         LinePart::Time => self.clock.put(event.timestamp(), out),
                         LinePart::TimeOfDay => self.clock.put_time_of_day(event.timestamp(), out),
+                        LinePart::OwnTime => self.format.put_own_time(event.timestamp(), out),
+                        LinePart::Title => self.format.put_title(event.message(), out),
                         LinePart::Source => self.source.put(out),
                         LinePart::Id => self.ids.put(event, out),
                         LinePart::Message => self.message(event.message(), out),
@@ -135,10 +145,19 @@ impl<F: LineFormat> EventLine<'_, F> {
         self.format.put_lines(out);
     }
 
+    fn lifted(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        for field in event.counted_fields(FieldGroup::Context).iter().filter(|field| self.format.lifts(field)) {
+            self.format.put_lifted(field, out);
+        }
+    }
+
     fn group(&mut self, event: &Event<'_>, group: FieldGroup, out: &mut Vec<u8>) {
         let mut is_first = true;
         for field in event.counted_fields(group) {
             if self.format.hides(event, field) || self.format.put_aside(event, field) {
+                continue;
+            }
+            if group == FieldGroup::Context && self.format.lifts(field) {
                 continue;
             }
             if is_first {
@@ -147,13 +166,24 @@ impl<F: LineFormat> EventLine<'_, F> {
                 self.format.separate_fields(out);
             }
             is_first = false;
-            if !self.format.put_field(field, out) {
+            let is_utf8 = if F::HAS_COMMON_KEYS { self.field(field, out) } else { self.format.put_field(field, out) };
+            if !is_utf8 {
                 self.mark_not_utf8(group, field.name);
             }
         }
         if !is_first {
             self.format.close_group(out);
         }
+    }
+
+    /// Writes a field whose key others of the line may have. Returns `false` for a value that was written marked.
+    fn field(&mut self, field: &FieldRef<'_>, out: &mut Vec<u8>) -> bool {
+        let (format, FieldRef { group, name, value }) = (&mut *self.format, *field);
+        let put_own = |out: &mut Vec<u8>| format.put_key(group, name, out);
+        self.keys.put(out, put_own, |number, out| format.put_numbered_key(group, name, number, out));
+        let is_utf8 = format.put_value(value, out);
+        format.behind_value(name, out);
+        is_utf8
     }
 
     #[inline(always)]

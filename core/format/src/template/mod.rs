@@ -7,6 +7,7 @@
 mod clock;
 mod event_line;
 mod id;
+mod keys;
 mod scope;
 #[cfg(test)]
 mod scope_tests;
@@ -24,6 +25,7 @@ use fapilog_record::{
     call_site::{DescribedField, Descriptor},
     field_group::FieldGroup,
     level::{Category, Level},
+    timestamp::Timestamp,
     value::ValueRef,
 };
 
@@ -34,6 +36,8 @@ pub(crate) enum LinePart {
     Time,
     /// Hours to microseconds, with the offset.
     TimeOfDay,
+    /// The timestamp, in a [form of the format's own](LineFormat::put_own_time).
+    OwnTime,
     Level,
     Severity,
     Category,
@@ -42,8 +46,12 @@ pub(crate) enum LinePart {
     Target,
     Id,
     Message,
+    /// The message once more, as a [title](LineFormat::put_title).
+    Title,
     /// The event's correlation id, if it has one. Nothing stands [before](LineFormat::before) or behind it.
     CorrelationId,
+    /// The context that the format [lifts](LineFormat::lifts) out of the fields. Nothing stands [before](LineFormat::before) or behind it.
+    Lifted,
     /// All fields: context, tags, metrics. Nothing stands [before](LineFormat::before) or behind them.
     Fields,
 }
@@ -55,6 +63,9 @@ pub(crate) trait LineFormat: Debug {
 
     /// The end of every line.
     const LINE_END: &'static [u8];
+
+    /// Whether fields of different groups or names may have one [key](Self::put_key). The lines have each key once.
+    const HAS_COMMON_KEYS: bool = false;
 
     /// Whether lines have a part.
     fn has(&self, part: LinePart, options: LineOptions) -> bool {
@@ -70,6 +81,11 @@ pub(crate) trait LineFormat: Debug {
     /// Appends the text of a source or a target.
     fn put_text(&self, text: &str, out: &mut Vec<u8>);
 
+    /// Appends the text of a target.
+    fn put_target(&self, target: &str, out: &mut Vec<u8>) {
+        self.put_text(target, out);
+    }
+
     /// Appends the file and the line of a log call, behind the target. The engine asks for them once for each call site.
     fn put_location(&self, location: Location, out: &mut Vec<u8>);
 
@@ -78,6 +94,25 @@ pub(crate) trait LineFormat: Debug {
 
     /// Appends the message. Returns `false` for bytes that are not UTF-8 and were written marked.
     fn put_message(&mut self, message: ValueRef<'_>, out: &mut Vec<u8>) -> bool;
+
+    /// Appends the message as a title.
+    fn put_title(&mut self, _message: ValueRef<'_>, _out: &mut Vec<u8>) {}
+
+    /// Appends the timestamp in a form of the format's own.
+    fn put_own_time(&self, _timestamp: Timestamp, _out: &mut Vec<u8>) {}
+
+    /// Whether a field of the context stands in the part [`Lifted`](LinePart::Lifted), and not among the others.
+    fn lifts(&self, _field: &FieldRef<'_>) -> bool {
+        false
+    }
+
+    /// Whether [`lifts`](Self::lifts) may be true for a field of the context of this name.
+    fn may_lift(&self, _name: &str) -> bool {
+        false
+    }
+
+    /// Appends a lifted field, with its key and all that stands around it.
+    fn put_lifted(&self, _field: &FieldRef<'_>, _out: &mut Vec<u8>) {}
 
     /// Appends the correlation id, with its key.
     fn put_correlation_id(&self, id: &str, out: &mut Vec<u8>);
@@ -93,6 +128,11 @@ pub(crate) trait LineFormat: Debug {
 
     /// Appends a field's key, up to its value.
     fn put_key(&self, group: FieldGroup, name: &str, out: &mut Vec<u8>);
+
+    /// Appends another key for a field: the line has its [key](Self::put_key) already, or that with a smaller number.
+    fn put_numbered_key(&self, group: FieldGroup, name: &str, _number: u32, out: &mut Vec<u8>) {
+        self.put_key(group, name, out);
+    }
 
     /// Appends the text behind a field's value.
     fn behind_value(&self, _name: &str, _out: &mut Vec<u8>) {}
@@ -156,6 +196,11 @@ impl LineMarks {
 /// The groups of fields under keys, in the order of a line.
 const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
 
+/// Whether a field of a group may be [lifted](LineFormat::lifts).
+fn may_lift<F: LineFormat>(format: &F, group: FieldGroup, name: &str) -> bool {
+    group == FieldGroup::Context && format.may_lift(name)
+}
+
 /// Properties that all events of a call site have in common, as a rule.
 #[derive(Debug, Clone, Copy)]
 struct EventTraits<'a> {
@@ -182,7 +227,7 @@ impl<'a> EventTraits<'a> {
             LinePart::Level => out.extend_from_slice(self.level.name().as_bytes()),
             LinePart::Severity => out.extend_from_slice(itoa::Buffer::new().format(self.severity).as_bytes()),
             LinePart::Category => out.extend_from_slice(self.category.name().as_bytes()),
-            LinePart::Target => format.put_text(self.target, out),
+            LinePart::Target => format.put_target(self.target, out),
             _ => {}
         }
     }

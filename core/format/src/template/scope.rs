@@ -6,7 +6,7 @@
 use fapilog_plugin::event::{Event, FieldRef};
 use fapilog_record::{field_group::FieldGroup, text::fixed::FixedText, value::ValueRef};
 
-use crate::template::{GROUPS, LineFormat};
+use crate::template::{GROUPS, LineFormat, keys::KeySet};
 
 /// The texts that are kept. A power of two.
 const KEPT_SCOPES: usize = 64;
@@ -31,9 +31,13 @@ pub(super) struct ScopeText {
     is_whole: bool,
     /// The correlation id with its key. Empty if there is none.
     correlation_id: FixedText,
+    /// The lifted fields. Empty if there are none.
+    lifted: FixedText,
     /// By group, in the order of [`GROUPS`]: the fields, with the format's text between them. `None` if there are none.
     groups: [Option<FixedText>; 3],
     names: NameSet,
+    /// The keys of the fields, of a format that [has common ones](LineFormat::HAS_COMMON_KEYS).
+    keys: KeySet,
 }
 
 impl ScopeTexts {
@@ -68,13 +72,25 @@ impl ScopeText {
         scope: Vec::new(),
         is_whole: true,
         correlation_id: FixedText::EMPTY,
+        lifted: FixedText::EMPTY,
         groups: [None, None, None],
         names: NameSet::EMPTY,
+        keys: KeySet::EMPTY,
     };
 
     /// The correlation id with its key. Empty if there is none.
     pub(super) fn correlation_id(&self) -> &FixedText {
         &self.correlation_id
+    }
+
+    /// The lifted fields. Empty if there are none.
+    pub(super) fn lifted(&self) -> &FixedText {
+        &self.lifted
+    }
+
+    /// The keys of the fields, of a format that has common ones.
+    pub(super) fn keys(&self) -> &KeySet {
+        &self.keys
     }
 
     /// The fields of a group, with the format's text between them. `None` if there are none.
@@ -105,44 +121,61 @@ impl ScopeText {
             format.put_correlation_id(id, &mut text);
         }
         self.correlation_id.set(&text);
+        text.clear();
+        self.keys.clear();
+        let mut draft = ScopeDraft { format, event, fields: &fields, lifted: Vec::new(), keys: &mut self.keys };
         for (group, kept) in GROUPS.into_iter().zip(&mut self.groups) {
             text.clear();
-            let has_fields = put_group(format, event, &fields, group, &mut text)?;
+            let has_fields = draft.put_group(group, &mut text)?;
             *kept = has_fields.then(|| FixedText::new(&text));
         }
-        Some(())
+        self.lifted.set(&draft.lifted);
+        (!self.keys.has_twins()).then_some(())
     }
 }
 
-/// Appends the fields of a group, each key once, at its first place, with its last value. Returns whether there are any; `None` if one has no
-/// place in a template.
-fn put_group<F: LineFormat>(
-    format: &mut F,
-    event: &Event<'_>,
-    fields: &[FieldRef<'_>],
-    group: FieldGroup,
-    out: &mut Vec<u8>,
-) -> Option<bool> {
-    let of_group = || fields.iter().filter(move |field| field.group == group);
-    let mut is_first = true;
-    for (place, field) in of_group().enumerate() {
-        if of_group().take(place).any(|earlier| earlier.name == field.name) {
-            continue;
+/// The text of a scope, while it is made.
+struct ScopeDraft<'a, F> {
+    format: &'a mut F,
+    event: &'a Event<'a>,
+    fields: &'a [FieldRef<'a>],
+    lifted: Vec<u8>,
+    keys: &'a mut KeySet,
+}
+
+impl<F: LineFormat> ScopeDraft<'_, F> {
+    /// Appends the fields of a group, each key once, at its first place, with its last value. Returns whether there are any; `None` if one
+    /// has no place in a template.
+    fn put_group(&mut self, group: FieldGroup, out: &mut Vec<u8>) -> Option<bool> {
+        let fields = self.fields;
+        let of_group = || fields.iter().filter(move |field| field.group == group);
+        let mut is_first = true;
+        for (place, field) in of_group().enumerate() {
+            if of_group().take(place).any(|earlier| earlier.name == field.name) {
+                continue;
+            }
+            let field = of_group().rfind(|later| later.name == field.name)?;
+            if self.format.may_hide(field) || is_put_aside(self.format, self.event, field) {
+                return None;
+            }
+            if group == FieldGroup::Context && self.format.lifts(field) {
+                self.format.put_lifted(field, &mut self.lifted);
+                continue;
+            }
+            if !is_first {
+                self.format.separate_fields(out);
+            }
+            is_first = false;
+            if F::HAS_COMMON_KEYS {
+                self.keys.add_of(self.format, field);
+            }
+            // Text that is not UTF-8 is marked at the end of the line.
+            if !self.format.put_field(field, out) {
+                return None;
+            }
         }
-        let field = of_group().rfind(|later| later.name == field.name)?;
-        if format.may_hide(field) || is_put_aside(format, event, field) {
-            return None;
-        }
-        if !is_first {
-            format.separate_fields(out);
-        }
-        is_first = false;
-        // Text that is not UTF-8 is marked at the end of the line.
-        if !format.put_field(field, out) {
-            return None;
-        }
+        Some(!is_first)
     }
-    Some(!is_first)
 }
 
 /// Whether a field needs lines of its own.
@@ -198,13 +231,13 @@ const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A product depends on lower bits only: its highest bits depend on all of `hash`.
 #[inline]
-fn spread(hash: u64) -> u64 {
+pub(super) fn spread(hash: u64) -> u64 {
     hash.wrapping_mul(FACTOR)
 }
 
 /// Quick. Scopes that differ in one text have different hashes as a rule.
 #[inline]
-fn hash(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     let (words, tail) = bytes.as_chunks::<8>();
     let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR);
     let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));

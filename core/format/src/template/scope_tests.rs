@@ -13,7 +13,10 @@ use fapilog_record::{
 };
 use proptest::prelude::*;
 
-use crate::{json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple, staged_log::StagedLog};
+use crate::{
+    Cef, Ecs, Gelf, OtelJson, json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple,
+    staged_log::StagedLog,
+};
 
 thread_local! {
     static IS_PART_BY_PART: Cell<bool> = const { Cell::new(false) };
@@ -89,13 +92,15 @@ impl OwnValue {
     }
 }
 
+const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// Long enough to be cut in a record of 1024 bytes.
 const LONG: &str = include_str!("mod.rs");
 
 fn values() -> impl Strategy<Value = OwnValue> {
     prop_oneof![
         4 => (0..4_u64).prop_map(OwnValue::Number),
-        4 => prop::sample::select(vec!["", "x", "two\nlines", "\"<é>\"\u{202e}"]).prop_map(OwnValue::Text),
+        4 => prop::sample::select(vec!["", "x", TRACE_ID, "two\nlines", "\"<é>\"\u{202e}"]).prop_map(OwnValue::Text),
         1 => Just(OwnValue::Text(LONG)),
         1 => Just(OwnValue::NotUtf8),
         1 => Just(OwnValue::None),
@@ -114,7 +119,8 @@ fn calls() -> impl Strategy<Value = Call> {
         FieldGroup::Severity,
         FieldGroup::CorrelationId,
     ];
-    let names = vec!["a", "b", "text", "user", "thread_id", "process_id", "backtrace", "error", "level"];
+    let names =
+        vec!["a", "b", "text", "user", "thread_id", "process_id", "backtrace", "error", "level", "pid", "trace_id"];
     let field_count = prop_oneof![9 => 0..4_usize, 1 => 0..40_usize];
     let field = (prop::sample::select(groups), prop::sample::select(names), values());
     let fields = (field_count, prop::collection::vec(field, 40)).prop_map(|(count, fields)| fields[..count].to_vec());
@@ -188,6 +194,19 @@ proptest! {
         lines_are_the_same::<Pretty>(&calls)?;
         lines_are_the_same::<Simple>(&calls)?;
         lines_are_the_same::<Minimal>(&calls)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn lines_for_products_are_the_same_by_template_and_by_part(calls in prop::collection::vec(calls(), 1..20)) {
+        let calls = [&calls[..], &calls[..]].concat();
+        lines_are_the_same::<Ecs>(&calls)?;
+        lines_are_the_same::<Gelf>(&calls)?;
+        lines_are_the_same::<Cef>(&calls)?;
+        lines_are_the_same::<OtelJson>(&calls)?;
     }
 }
 

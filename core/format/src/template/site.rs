@@ -11,7 +11,7 @@ use fapilog_record::{
 
 use crate::{
     line_options::{LineOptions, LineTime},
-    template::{EventTraits, GROUPS, LineFormat, LinePart, scope::NameSet},
+    template::{EventTraits, GROUPS, LineFormat, LinePart, keys::KeySet, may_lift, scope::NameSet},
 };
 
 /// The parts that the lines of a formatter have, and its options.
@@ -31,7 +31,9 @@ pub(super) struct LineTemplate {
     pub(super) open_end: FixedText,
     /// The names of the fields.
     pub(super) names: NameSet,
-    others: OtherFields,
+    /// The keys of the fields, of a format that [has common ones](LineFormat::HAS_COMMON_KEYS).
+    pub(super) keys: KeySet,
+    pub(super) others: OtherFields,
     severity: u8,
     category: Category,
     /// An argument has no slot: events of the call site are written part by part.
@@ -52,14 +54,19 @@ pub(super) enum LineSlot {
     /// As above, by local time.
     LocalTime,
     LocalTimeOfDay,
+    OwnTime,
     Source,
     Id,
     Message(SlotArgument),
+    /// The message as a title.
+    Title(SlotArgument),
     Field(SlotArgument),
     /// The shared context.
     Shared,
     /// The correlation id of the scope.
     CorrelationId,
+    /// The lifted fields of the scope.
+    Lifted,
     /// The scope's fields of a group.
     Scope {
         group: FieldGroup,
@@ -116,12 +123,24 @@ impl LineTemplate {
     ) -> Self {
         let LineParts { parts, options } = lines;
         let traits = EventTraits::of_site(descriptor);
-        let mut draft = LineDraft { format, descriptor, traits, options, others, pieces: Vec::new(), text: Vec::new() };
+        let mut draft = LineDraft {
+            format,
+            descriptor,
+            traits,
+            options,
+            others,
+            pieces: Vec::new(),
+            text: Vec::new(),
+            keys: KeySet::default(),
+        };
         for (index, &part) in parts.iter().enumerate() {
             match part {
                 LinePart::CorrelationId if others.are_scoped => draft.slot(LineSlot::CorrelationId),
                 // An event with a correlation id of its own does not fit.
                 LinePart::CorrelationId => {}
+                LinePart::Lifted if others.are_scoped => draft.slot(LineSlot::Lifted),
+                // An event with an argument that may be lifted does not fit.
+                LinePart::Lifted => {}
                 LinePart::Fields => GROUPS.into_iter().for_each(|group| draft.group(group)),
                 part => draft.part(part, index == 0),
             }
@@ -129,7 +148,12 @@ impl LineTemplate {
         let is_single = |group| !matches!(group, FieldGroup::Message) && !FieldGroup::is_keyed(group);
         let mut fields = descriptor.fields().iter();
         let is_partial = descriptor.message_template().is_some()
-            || fields.any(|field| is_single(field.name.group) || draft.format.may_need_lines(field));
+            || draft.keys.has_twins()
+            || fields.any(|field| {
+                is_single(field.name.group)
+                    || draft.format.may_need_lines(field)
+                    || may_lift(draft.format, field.name.group, field.name.name)
+            });
         draft.finish(is_partial)
     }
 
@@ -159,6 +183,7 @@ struct LineDraft<'a, F> {
     others: OtherFields,
     pieces: Vec<LinePiece>,
     text: Vec<u8>,
+    keys: KeySet,
 }
 
 impl<F: LineFormat> LineDraft<'_, F> {
@@ -170,9 +195,10 @@ impl<F: LineFormat> LineDraft<'_, F> {
             LinePart::TimeOfDay if is_local => self.slot(LineSlot::LocalTimeOfDay),
             LinePart::Time => self.slot(LineSlot::Time),
             LinePart::TimeOfDay => self.slot(LineSlot::TimeOfDay),
+            LinePart::OwnTime => self.slot(LineSlot::OwnTime),
             LinePart::Source => self.slot(LineSlot::Source),
             LinePart::Id => self.slot(LineSlot::Id),
-            LinePart::Message => self.message(),
+            LinePart::Message | LinePart::Title => self.message(part),
             fixed => self.traits.put(self.format, fixed, &mut self.text),
         }
         if part == LinePart::Target && self.options.call_site {
@@ -186,11 +212,16 @@ impl<F: LineFormat> LineDraft<'_, F> {
         self.text.clear();
     }
 
-    fn message(&mut self) {
+    /// The message, or the title.
+    fn message(&mut self, part: LinePart) {
         let message = self.descriptor.site().message();
         let argument = self.descriptor.fields().iter().rfind(|field| field.name.group == FieldGroup::Message);
         match argument {
+            Some(field) if message.is_empty() && part == LinePart::Title => {
+                self.slot(LineSlot::Title(SlotArgument::new(field)));
+            }
             Some(field) if message.is_empty() => self.slot(LineSlot::Message(SlotArgument::new(field))),
+            _ if part == LinePart::Title => self.format.put_title(ValueRef::Text(message), &mut self.text),
             _ => {
                 self.format.put_message(ValueRef::Text(message), &mut self.text);
             }
@@ -205,7 +236,11 @@ impl<F: LineFormat> LineDraft<'_, F> {
                 continue;
             }
             self.begin_field(group, seen.is_empty());
+            let key_start = self.text.len();
             self.format.put_key(group, name, &mut self.text);
+            if F::HAS_COMMON_KEYS {
+                self.keys.add(self.text.get(key_start..).unwrap_or_default());
+            }
             self.slot(LineSlot::Field(SlotArgument::new(field)));
             self.format.behind_value(name, &mut self.text);
             seen.push(name);
@@ -248,7 +283,7 @@ impl<F: LineFormat> LineDraft<'_, F> {
         let EventTraits { severity, category, .. } = self.traits;
         let fields = self.descriptor.fields().iter().map(|field| field.name);
         let names = NameSet::of(fields.map(|field| (field.group, field.name)));
-        let (pieces, end, others) = (self.pieces, FixedText::new(&self.text), self.others);
-        LineTemplate { pieces, end, open_end, names, others, severity, category, is_partial }
+        let (pieces, end, others, keys) = (self.pieces, FixedText::new(&self.text), self.others, self.keys);
+        LineTemplate { pieces, end, open_end, names, keys, others, severity, category, is_partial }
     }
 }

@@ -13,6 +13,8 @@ use crate::{
         clock::LineClock,
         event_line::EventLine,
         id::IdText,
+        keys::{LineKeys, SharedKeys},
+        may_lift,
         scope::{ScopeText, ScopeTexts},
         shared::SharedText,
         site::{LineParts, LineTemplate, OtherFields},
@@ -31,11 +33,14 @@ pub(crate) struct LineWriter<F> {
     /// The names of sources, as they stand in a line.
     sources: PerSource<FixedText>,
     shared: SharedText,
+    shared_keys: SharedKeys,
     scopes: ScopeTexts,
     clock: LineClock,
     ids: IdText,
     /// The marked fields of the current event.
     marks: LineMarks,
+    /// The keys of the current event.
+    keys: LineKeys,
 }
 
 impl<F: LineFormat + Default> Default for LineWriter<F> {
@@ -56,10 +61,12 @@ impl<F: LineFormat> LineWriter<F> {
             locations: PerCallSite::new(),
             sources: PerSource::new(),
             shared: SharedText::default(),
+            shared_keys: SharedKeys::default(),
             scopes: ScopeTexts::default(),
             clock: LineClock::new(options.time),
             ids: IdText::default(),
             marks: LineMarks::default(),
+            keys: LineKeys::default(),
         }
     }
 
@@ -98,7 +105,8 @@ impl<F: LineFormat> LineWriter<F> {
     ) -> &'e [Event<'batch>] {
         let (format, descriptor) = (&mut self.format, first.descriptor());
         let lines = LineParts { parts: &self.parts, options: self.options };
-        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out));
+        let shared_keys = &mut self.shared_keys;
+        self.shared.cache(first.shared_context(), |fields, out| put_shared(format, first, fields, out, shared_keys));
         let source = self.sources.get_or_insert_with(first.source(), || source_text(format, first));
         let location = if self.options.call_site { first.location() } else { None };
         let location = location
@@ -113,6 +121,8 @@ impl<F: LineFormat> LineWriter<F> {
         });
         let template =
             template.filter(|(scope, template)| template.fits(first) && scope.is_free(&template.names, first));
+        let shared_keys = &self.shared_keys;
+        let template = template.filter(|(scope, template)| are_distinct::<F>(template, scope, shared_keys));
         #[cfg(test)]
         let template = template.filter(|_| !super::scope_tests::is_part_by_part());
         let mut line = EventLine {
@@ -125,6 +135,7 @@ impl<F: LineFormat> LineWriter<F> {
             clock: &mut self.clock,
             ids: &mut self.ids,
             marks: &mut self.marks,
+            keys: &mut self.keys,
         };
         match template {
             Some((_, template)) => line.fill_run(template, first, events, out),
@@ -171,9 +182,23 @@ fn location_text<F: LineFormat>(format: &F, location: Location) -> FixedText {
     FixedText::new(&text)
 }
 
+/// Whether arguments, scope and shared context have no key in common, and no shared field is lifted.
+#[inline]
+fn are_distinct<F: LineFormat>(template: &LineTemplate, scope: &ScopeText, shared: &SharedKeys) -> bool {
+    let fits_shared = || !template.others.are_shared || shared.fits([&template.keys, scope.keys()]);
+    !(F::HAS_COMMON_KEYS && template.keys.meets(scope.keys())) && fits_shared()
+}
+
 /// Appends fields of the shared context: keys and values, with the format's text between them. `event` is any that shares
-/// it.
-fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldRef<'_>], out: &mut Vec<u8>) {
+/// it. Keeps their keys.
+fn put_shared<F: LineFormat>(
+    format: &mut F,
+    event: &Event<'_>,
+    fields: &[FieldRef<'_>],
+    out: &mut Vec<u8>,
+    keys: &mut SharedKeys,
+) {
+    let keys = keys.set(fields.iter().any(|field| may_lift(format, field.group, field.name)));
     let mut is_first = true;
     for field in fields {
         if format.hides(event, field) {
@@ -183,6 +208,9 @@ fn put_shared<F: LineFormat>(format: &mut F, event: &Event<'_>, fields: &[FieldR
             format.separate_fields(out);
         }
         is_first = false;
+        if F::HAS_COMMON_KEYS {
+            keys.add_of(format, field);
+        }
         // Shared fields are UTF-8: none is marked.
         format.put_field(field, out);
     }
