@@ -1,4 +1,4 @@
-//! Formatters: JSON, simple, logfmt, minimal, pretty. They use nothing that a third party's formatter could not.
+//! Formatters: JSON, simple, logfmt, minimal, pretty, CSV, XML, protobuf. They use nothing that a third party's formatter could not.
 //!
 //! A program that links this crate can name them in its settings: see [`register`].
 
@@ -13,17 +13,21 @@ mod local_clock;
 mod logfmt;
 mod minimal;
 mod pretty;
+mod protobuf;
 mod registration;
 mod simple;
 #[cfg(test)]
 mod staged_log;
 mod template;
 pub mod text;
+mod xml;
 
 pub use json::{Json, decode_marked_text};
 pub use line_options::LineTime;
 pub use logfmt::Logfmt;
 pub use minimal::Minimal;
 pub use pretty::Pretty;
+pub use protobuf::Protobuf;
 pub use registration::register;
 pub use simple::Simple;
+pub use xml::Xml;
