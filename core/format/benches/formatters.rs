@@ -12,7 +12,7 @@ use std::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fapilog_builtin::enrich::Context;
 use fapilog_engine::{container::Container, host::ManualDrain, producer::Logger};
-use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
+use fapilog_format::{Csv, Json, Logfmt, Minimal, Pretty, Protobuf, Simple, Xml};
 use fapilog_plugin::{
     error::PluginError,
     event::Batch,
@@ -139,6 +139,9 @@ fn bench(criterion: &mut Criterion) {
     bench_formatter(criterion, "simple", Simple::new);
     bench_formatter(criterion, "minimal", Minimal::new);
     bench_formatter(criterion, "pretty", || Pretty::new().colors(true));
+    bench_formatter(criterion, "csv", Csv::new);
+    bench_formatter(criterion, "xml", Xml::new);
+    bench_formatter(criterion, "protobuf", Protobuf::new);
 }
 
 fn bench_formatter<F: Formatter + 'static>(criterion: &mut Criterion, name: &str, formatter: fn() -> F) {

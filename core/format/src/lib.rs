@@ -7,6 +7,7 @@ mod any_value;
 #[cfg(test)]
 mod call_site_tests;
 mod control_characters;
+mod csv;
 pub mod json;
 mod line_options;
 mod local_clock;
@@ -22,6 +23,7 @@ mod template;
 pub mod text;
 mod xml;
 
+pub use csv::{Csv, CsvColumn, CsvColumnsError, CsvDelimiter};
 pub use json::{Json, decode_marked_text};
 pub use line_options::LineTime;
 pub use logfmt::Logfmt;

@@ -7,7 +7,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Protobuf, Simple, Xml};
+use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Protobuf, Simple, Xml, csv::CsvSettings};
 
 register_plugin!(register);
 
@@ -75,6 +75,10 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_formatter(about("minimal", "Level and message"), |settings| {
         let own: MinimalSettings = settings.read()?;
         Ok(Factory::formatter(move |_| own.apply_to(Minimal::new())))
+    })?;
+    registry.register_formatter(about("csv", "A row of chosen columns"), |settings| {
+        let own = CsvSettings::read(settings)?;
+        Ok(Factory::formatter(move |_| own.make()))
     })?;
     registry.register_formatter(about("protobuf", "A protobuf message behind its length"), |settings| {
         let own: ProtobufSettings = settings.read()?;

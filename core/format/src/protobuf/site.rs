@@ -6,13 +6,16 @@ use fapilog_record::{
     field_group::FieldGroup,
     level::{Category, Level},
     text::fixed::FixedText,
-    value::{Kind, ValueRef},
+    value::ValueRef,
 };
 
-use crate::protobuf::{
-    tag,
-    value::{KEY, VALUE, put_value},
-    wire::{put_field, put_sized, put_varint, set_length, varint_tag},
+use crate::{
+    protobuf::{
+        tag,
+        value::{KEY, VALUE, put_value},
+        wire::{put_field, put_sized, put_varint, set_length, varint_tag},
+    },
+    template::SlotArgument,
 };
 
 /// The message of an event of one call site, but for its arguments.
@@ -21,7 +24,7 @@ pub(super) struct SiteBytes {
     /// Level, severity, category, target, place, and the message where it is fixed.
     pub(super) head: FixedText,
     /// The argument that is the message, if there is one.
-    pub(super) message: Option<SiteArgument>,
+    pub(super) message: Option<SlotArgument>,
     /// Each key once.
     pub(super) fields: Vec<SiteField>,
     severity: u8,
@@ -30,28 +33,10 @@ pub(super) struct SiteBytes {
     is_partial: bool,
 }
 
-/// The place of an argument.
-#[derive(Debug)]
-pub(super) struct SiteArgument {
-    root_offset: usize,
-    kind: &'static Kind,
-}
-
-impl SiteArgument {
-    fn new(field: &DescribedField) -> Self {
-        Self { root_offset: field.root_offset, kind: field.kind }
-    }
-
-    #[inline(always)]
-    pub(super) fn value<'a>(&self, event: &Event<'a>) -> ValueRef<'a> {
-        event.argument(self.root_offset, self.kind)
-    }
-}
-
 /// A field of all events of a call site.
 #[derive(Debug)]
 pub(super) struct SiteField {
-    argument: SiteArgument,
+    argument: SlotArgument,
     group_tag: u8,
     /// The key, and the tag of the value.
     key: FixedText,
@@ -63,7 +48,7 @@ impl SiteField {
         put_field(&mut key, KEY, field.name.name.as_bytes());
         key.push(VALUE);
         Self {
-            argument: SiteArgument::new(field),
+            argument: SlotArgument::new(field),
             group_tag: tag::of_group(field.name.group),
             key: FixedText::new(&key),
         }
@@ -92,7 +77,7 @@ impl SiteBytes {
             put_place(Location::of(site), &mut head);
         }
         let of_message = descriptor.fields().iter().rfind(|field| field.name.group == FieldGroup::Message);
-        let message = of_message.filter(|_| site.message().is_empty()).map(SiteArgument::new);
+        let message = of_message.filter(|_| site.message().is_empty()).map(SlotArgument::new);
         if message.is_none() {
             put_message(ValueRef::Text(site.message()), &mut head);
         }

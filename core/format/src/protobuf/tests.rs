@@ -349,7 +349,7 @@ fn messages_are_no_lines_and_their_ends_are_unknown() {
     assert_eq!(Protobuf::new().record_end(), RecordEnd::Unknown);
 }
 
-/// The schema that is written here by hand is that of the file.
+/// The file of the schema has the numbers that the formatter writes.
 #[test]
 fn every_field_of_the_schema_has_its_number() {
     let schema = include_str!("../../proto/event.proto");

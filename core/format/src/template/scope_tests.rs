@@ -13,7 +13,9 @@ use fapilog_record::{
 };
 use proptest::prelude::*;
 
-use crate::{json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple, staged_log::StagedLog};
+use crate::{
+    json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple, staged_log::StagedLog, xml::Xml,
+};
 
 thread_local! {
     static IS_PART_BY_PART: Cell<bool> = const { Cell::new(false) };
@@ -176,7 +178,7 @@ fn lines_are_the_same<F: Formatter + Default + 'static>(calls: &[Call]) -> Resul
 }
 
 proptest! {
-    // Each case starts ten containers.
+    // Each case starts twelve containers.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
@@ -188,6 +190,7 @@ proptest! {
         lines_are_the_same::<Pretty>(&calls)?;
         lines_are_the_same::<Simple>(&calls)?;
         lines_are_the_same::<Minimal>(&calls)?;
+        lines_are_the_same::<Xml>(&calls)?;
     }
 }
 

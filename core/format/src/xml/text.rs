@@ -46,7 +46,7 @@ const fn is_illegal(c: char) -> bool {
 
 /// Where a text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum TextPlace {
     Content,
     Attribute,
 }
@@ -69,7 +69,7 @@ fn put_dirty_content(out: &mut Vec<u8>, text: &str) {
         put_escaped_content(out, text.as_bytes());
     } else {
         out.push(b'>');
-        put_referenced(out, text, Place::Content);
+        put_referenced(out, text, TextPlace::Content);
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn put_bytes_content(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
 fn put_escaped_content(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(b" escaped=\"true\">");
     for chunk in bytes.utf8_chunks() {
-        put_escaped(out, chunk.valid(), Place::Content);
+        put_escaped(out, chunk.valid(), TextPlace::Content);
         put_in_hex(out, chunk.invalid());
     }
 }
@@ -101,12 +101,12 @@ pub(super) fn put_attribute(out: &mut Vec<u8>, text: &str) {
     if is_clean(text.as_bytes()) && !text.contains('\\') {
         out.extend_from_slice(text.as_bytes());
     } else {
-        put_escaped(out, text, Place::Attribute);
+        put_escaped(out, text, TextPlace::Attribute);
     }
 }
 
 /// Each backslash becomes two, and a byte of a character that XML does not have `\xNN`: the form that `decode_marked_text` reads.
-fn put_escaped(out: &mut Vec<u8>, text: &str, place: Place) {
+fn put_escaped(out: &mut Vec<u8>, text: &str, place: TextPlace) {
     for piece in text.split_inclusive(|c| c == '\\' || is_illegal(c)) {
         let mut chars = piece.chars();
         match chars.next_back() {
@@ -131,9 +131,9 @@ fn put_in_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends text of legal characters, with references for those of the syntax and those that do harm on a screen.
-fn put_referenced(out: &mut Vec<u8>, text: &str, place: Place) {
+fn put_referenced(out: &mut Vec<u8>, text: &str, place: TextPlace) {
     let has_reference =
-        |c: char| matches!(c, '<' | '>' | '&') || c == '"' && place == Place::Attribute || is_control(c);
+        |c: char| matches!(c, '<' | '>' | '&') || c == '"' && place == TextPlace::Attribute || is_control(c);
     for piece in text.split_inclusive(has_reference) {
         let mut chars = piece.chars();
         match chars.next_back() {
@@ -215,7 +215,7 @@ mod tests {
     /// By the parser of the tests: a reference to a character that XML does not have is an error there.
     #[test]
     fn exactly_those_characters_are_illegal_that_a_parser_refuses() {
-        for c in (0..=0x1_1000).filter_map(char::from_u32) {
+        for c in (0..0x300).chain(0xfd00..0x1_0100).filter_map(char::from_u32) {
             let is_refused = roxmltree::Document::parse(&format!("<a>&#x{:x};</a>", u32::from(c))).is_err();
             assert_eq!(is_illegal(c), is_refused, "{c:?}");
         }
