@@ -16,6 +16,7 @@ mod minimal;
 mod pretty;
 mod protobuf;
 mod registration;
+mod replaced;
 mod simple;
 #[cfg(test)]
 mod staged_log;

@@ -8,11 +8,12 @@ use fapilog_record::{
     },
     value::ValueRef,
 };
-use memchr::{memchr_iter, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use crate::{
     control_characters::{distance_to_control_start, is_control, may_start_control, put_code},
     json::put_value,
+    replaced::put_replacing,
 };
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
@@ -52,11 +53,23 @@ fn distance(byte: u8) -> u8 {
         .min(distance_to_control_start(byte))
 }
 
+#[inline(always)]
+fn is_clean_chunk(chunk: &[u8; CHUNK_BYTES]) -> bool {
+    !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0))
+}
+
 #[inline]
 fn is_clean(text: &[u8]) -> bool {
     let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
-    let is_clean = |chunk: &[u8; CHUNK_BYTES]| !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0));
-    chunks.iter().all(is_clean) && !tail.iter().fold(false, |any, &byte| any | must_look(byte))
+    chunks.iter().all(is_clean_chunk) && !tail.iter().fold(false, |any, &byte| any | must_look(byte))
+}
+
+/// How many bytes at the front can be copied as they are.
+fn clean_bytes(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
+    let clean = chunks.iter().take_while(|chunk| is_clean_chunk(chunk)).count() * CHUNK_BYTES;
+    let tail = text.get(clean..).unwrap_or_default();
+    clean + tail.iter().position(|&byte| must_look(byte)).unwrap_or(tail.len())
 }
 
 /// Whether a spreadsheet may take a text that begins so for a formula (OWASP, "CSV Injection"), or for the apostrophe in front of
@@ -154,39 +167,46 @@ impl CellStyle {
 }
 
 fn put_escaped(out: &mut Vec<u8>, text: &str) {
-    let must_escape = |c: char| matches!(c, '"' | '\\') || is_control(c);
-    for piece in text.split_inclusive(must_escape) {
-        let mut chars = piece.chars();
-        match chars.next_back() {
-            Some(c) if must_escape(c) => {
-                out.extend_from_slice(chars.as_str().as_bytes());
-                put_escape(out, c);
+    put_replacing(out, text, clean_bytes, |out, c| {
+        let escape = match c {
+            '"' => "\"\"",
+            '\\' => r"\\",
+            '\n' => r"\n",
+            '\r' => r"\r",
+            '\t' => r"\t",
+            c if is_control(c) => {
+                put_code(out, c);
+                return true;
             }
-            _ => out.extend_from_slice(piece.as_bytes()),
-        }
-    }
-}
-
-fn put_escape(out: &mut Vec<u8>, c: char) {
-    let text = match c {
-        '"' => "\"\"",
-        '\\' => r"\\",
-        '\n' => r"\n",
-        '\r' => r"\r",
-        '\t' => r"\t",
-        c => return put_code(out, c),
-    };
-    out.extend_from_slice(text.as_bytes());
+            _ => return false,
+        };
+        out.extend_from_slice(escape.as_bytes());
+        true
+    });
 }
 
 /// Appends the JSON of a value, as it stands between the quotes of a cell. Returns `false` if it held bytes that are not UTF-8.
 #[inline(always)]
 pub(super) fn put_json(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::U64(_) | ValueRef::I64(_) => put_value(out, value),
+        ValueRef::F64(x) if x.is_finite() => put_value(out, value),
+        // JSON escapes `<`, and all else that is not clean.
+        ValueRef::Text(text) if is_clean(text.as_bytes()) && memchr(b'<', text.as_bytes()).is_none() => {
+            [DOUBLED, text.as_bytes(), DOUBLED].into_iter().for_each(|bytes| out.extend_from_slice(bytes));
+            true
+        }
+        other => put_any_json(out, other),
+    }
+}
+
+/// A quote between quotes.
+const DOUBLED: &[u8] = b"\"\"";
+
+fn put_any_json(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
     let start = out.len();
     let is_utf8 = put_value(out, value);
-    if !matches!(value, ValueRef::U64(_) | ValueRef::I64(_)) {
-        double_quotes(out, start);
-    }
+    double_quotes(out, start);
     is_utf8
 }
 

@@ -1,5 +1,7 @@
 //! Every row reads back by the crate `csv`, with every value as it was logged.
 
+use std::time::SystemTime;
+
 use fapilog_engine::producer::{DynamicEvent, Logger, Scope};
 use fapilog_plugin::{
     event::Batch,
@@ -92,6 +94,8 @@ fn is_text(value: &Owned) -> bool {
     matches!(value, Owned::Text(_) | Owned::Bytes(_) | Owned::Plain(ValueRef::Char(_)))
 }
 
+type Typed<'a> = (Arg<'a, Option<&'a str>>, (Arg<'a, [Vec<u8>]>, (Arg<'a, f32>, (Arg<'a, SystemTime>, End))));
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -151,6 +155,13 @@ proptest! {
         }
         let marks: Vec<String> = if marks.is_empty() { vec![] } else { serde_json::from_str(marks).unwrap() };
         prop_assert_eq!(marks, marked);
+    }
+
+    #[test]
+    fn a_broken_record_of_a_call_site_is_a_record_whatever_it_holds(body in prop::collection::vec(prop_oneof![6 => 0_u8..20, 1 => any::<u8>()], 0..120)) {
+        let record = [&[0; 8][..], &body].concat();
+        let is_read = TestBatches::new().record::<Typed<'_>, _>(&record, |batch| cells(&row(&mut Csv::new(), batch), b',').len() == 1);
+        prop_assert!(is_read != Some(false));
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod schema;
 
 use std::{
     net::{IpAddr, SocketAddr, SocketAddrV6},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use fapilog_builtin::enrich::Context;
@@ -105,6 +105,8 @@ fn assert_is(found: &Owned, logged: &Owned) {
     }
 }
 
+type Typed<'a> = (Arg<'a, Option<&'a str>>, (Arg<'a, [Vec<u8>]>, (Arg<'a, f32>, (Arg<'a, SystemTime>, End))));
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -143,6 +145,13 @@ proptest! {
                 assert_is(&owned(found.value.as_ref().unwrap()), value);
             }
         }
+    }
+
+    #[test]
+    fn a_broken_record_of_a_call_site_is_a_record_whatever_it_holds(body in prop::collection::vec(prop_oneof![6 => 0_u8..20, 1 => any::<u8>()], 0..120)) {
+        let record = [&[0; 8][..], &body].concat();
+        let is_read = TestBatches::new().record::<Typed<'_>, _>(&record, |batch| events(&format(&mut Protobuf::new(), batch)).len() == 1);
+        prop_assert!(is_read != Some(false));
     }
 
     #[test]

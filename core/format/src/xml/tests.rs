@@ -1,6 +1,6 @@
 //! Every line is a document for a strict parser, with every value as it was logged.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::SystemTime};
 
 use fapilog_engine::producer::{DynamicEvent, Logger, Scope};
 use fapilog_plugin::{event::Batch, formatter::Formatter, testing::TestBatches};
@@ -120,6 +120,8 @@ fn assert_is(node: Node<'_, '_>, value: &Owned) {
     }
 }
 
+type Typed<'a> = (Arg<'a, Option<&'a str>>, (Arg<'a, [Vec<u8>]>, (Arg<'a, f32>, (Arg<'a, SystemTime>, End))));
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 4 } else { 256 }, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -166,6 +168,13 @@ proptest! {
         }
         let marks = child(event, "not_utf8").map(|list| list.children().map(bytes_of).collect::<Vec<_>>());
         prop_assert_eq!(marks.unwrap_or_default(), not_utf8.into_iter().map(String::into_bytes).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_broken_record_of_a_call_site_is_a_record_whatever_it_holds(body in prop::collection::vec(prop_oneof![6 => 0_u8..20, 1 => any::<u8>()], 0..120)) {
+        let record = [&[0; 8][..], &body].concat();
+        let is_read = TestBatches::new().record::<Typed<'_>, _>(&record, |batch| Document::parse(&line(batch)).is_ok());
+        prop_assert!(is_read != Some(false));
     }
 
     #[test]

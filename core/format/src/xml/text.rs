@@ -2,7 +2,10 @@
 
 use fapilog_record::text::hex::hex;
 
-use crate::control_characters::{distance_to_control_start, is_control, may_start_control};
+use crate::{
+    control_characters::{distance_to_control_start, is_control, may_start_control},
+    replaced::put_replacing,
+};
 
 /// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
 const CHUNK_BYTES: usize = 32;
@@ -31,12 +34,24 @@ fn distance(byte: u8) -> u8 {
         .min(distance_to_control_start(byte))
 }
 
+#[inline(always)]
+fn is_clean_chunk(chunk: &[u8; CHUNK_BYTES]) -> bool {
+    !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0))
+}
+
 /// Whether text can be copied as it is.
 #[inline]
 fn is_clean(text: &[u8]) -> bool {
     let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
-    let is_clean = |chunk: &[u8; CHUNK_BYTES]| !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0));
-    chunks.iter().all(is_clean) && !tail.iter().fold(false, |any, &byte| any | must_look(byte))
+    chunks.iter().all(is_clean_chunk) && !tail.iter().fold(false, |any, &byte| any | must_look(byte))
+}
+
+/// How many bytes at the front can be copied as they are.
+fn clean_bytes(text: &[u8]) -> usize {
+    let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
+    let clean = chunks.iter().take_while(|chunk| is_clean_chunk(chunk)).count() * CHUNK_BYTES;
+    let tail = text.get(clean..).unwrap_or_default();
+    clean + tail.iter().position(|&byte| must_look(byte)).unwrap_or(tail.len())
 }
 
 /// Whether XML 1.0 has no such character, not even as a reference (section 2.2).
@@ -132,29 +147,21 @@ fn put_in_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 
 /// Appends text of legal characters, with references for those of the syntax and those that do harm on a screen.
 fn put_referenced(out: &mut Vec<u8>, text: &str, place: TextPlace) {
-    let has_reference =
-        |c: char| matches!(c, '<' | '>' | '&') || c == '"' && place == TextPlace::Attribute || is_control(c);
-    for piece in text.split_inclusive(has_reference) {
-        let mut chars = piece.chars();
-        match chars.next_back() {
-            Some(c) if has_reference(c) => {
-                out.extend_from_slice(chars.as_str().as_bytes());
-                put_reference(out, c);
+    put_replacing(out, text, clean_bytes, |out, c| {
+        let name = match c {
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '&' => "&amp;",
+            '"' if place == TextPlace::Attribute => "&quot;",
+            c if is_control(c) => {
+                put_number_of(out, c);
+                return true;
             }
-            _ => out.extend_from_slice(piece.as_bytes()),
-        }
-    }
-}
-
-fn put_reference(out: &mut Vec<u8>, c: char) {
-    let name = match c {
-        '<' => "&lt;",
-        '>' => "&gt;",
-        '&' => "&amp;",
-        '"' => "&quot;",
-        c => return put_number_of(out, c),
-    };
-    out.extend_from_slice(name.as_bytes());
+            _ => return false,
+        };
+        out.extend_from_slice(name.as_bytes());
+        true
+    });
 }
 
 /// The number of a character in hexadecimal, without leading zeros.
