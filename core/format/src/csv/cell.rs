@@ -201,7 +201,7 @@ pub(super) fn put_json(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
 }
 
 /// A quote between quotes.
-const DOUBLED: &[u8] = b"\"\"";
+pub(super) const DOUBLED: &[u8] = b"\"\"";
 
 fn put_any_json(out: &mut Vec<u8>, value: ValueRef<'_>) -> bool {
     let start = out.len();

@@ -24,7 +24,6 @@ use fapilog_record::text::{fixed::FixedText, time::UtcClock};
 
 use crate::{
     csv::{cell::CellStyle, row::CellWriter, shared::SharedMembers, template::RowTemplate},
-    json::MarkedFields,
     template::IdText,
 };
 
@@ -88,7 +87,8 @@ pub struct Csv {
     shared: SharedMembers,
     clock: UtcClock,
     ids: IdText,
-    marked: MarkedFields,
+    /// The names of fields of the current event that are not UTF-8.
+    marked: Vec<u8>,
 }
 
 impl Default for Csv {
@@ -124,7 +124,7 @@ impl Csv {
             shared: SharedMembers::default(),
             clock: UtcClock::default(),
             ids: IdText::default(),
-            marked: MarkedFields::new(),
+            marked: Vec::new(),
         }
     }
 

@@ -9,11 +9,11 @@ use fapilog_record::{
 
 use crate::{
     csv::{
-        cell::{CellStyle, double_quotes, put_json},
+        cell::{CellStyle, DOUBLED, double_quotes, put_json},
         column::CsvColumn,
         shared::SharedMembers,
     },
-    json::{MarkedFields, put_string},
+    json::put_string,
     template::IdText,
 };
 
@@ -33,8 +33,8 @@ pub(super) struct CellWriter<'a> {
     pub(super) shared: &'a SharedMembers,
     pub(super) clock: &'a mut UtcClock,
     pub(super) ids: &'a mut IdText,
-    /// Fields of the current event that are not UTF-8.
-    pub(super) marked: &'a mut MarkedFields,
+    /// Names of fields of the current event that are not UTF-8, with commas between.
+    pub(super) marked: &'a mut Vec<u8>,
     /// The place of the cell for their names.
     pub(super) marks_at: Option<usize>,
 }
@@ -102,7 +102,7 @@ impl CellWriter<'_> {
 
     #[cold]
     fn mark(&mut self, group: FieldGroup, name: &str) {
-        self.marked.add(group, name);
+        add_name(group, name, self.marked);
     }
 
     /// Appends the object of all fields that have no column of their own, if there are any.
@@ -143,10 +143,7 @@ impl CellWriter<'_> {
     fn put_marks(&mut self, out: &mut Vec<u8>) {
         if let Some(place) = self.marks_at {
             let end = out.len();
-            out.push(b'"');
-            self.marked.put(out);
-            double_quotes(out, end + 1);
-            out.push(b'"');
+            put_list(self.marked, out);
             let cell_bytes = out.len() - end;
             out.get_mut(place..).unwrap_or_default().rotate_right(cell_bytes);
         }
@@ -166,16 +163,37 @@ pub(super) fn put_member(field: &FieldRef<'_>, columns: &[CsvColumn], out: &mut 
 
 /// Appends the name of a member, with the colon behind it, as it stands between the quotes of a cell.
 pub(super) fn put_key(group: FieldGroup, name: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\"\"");
+    put_name(group, name, out);
+    out.push(b':');
+}
+
+/// Appends a JSON string, as it stands between the quotes of a cell: the group, and the key behind a dot.
+fn put_name(group: FieldGroup, name: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(DOUBLED);
     out.extend_from_slice(group.name().as_bytes());
+    if !group.is_keyed() {
+        return out.extend_from_slice(DOUBLED);
+    }
     let start = out.len();
     put_string(out, name);
     // Its first quote is the dot.
     if let Some(quote) = out.get_mut(start) {
         *quote = b'.';
     }
-    out.push(b':');
     double_quotes(out, start);
+}
+
+/// Adds a name to a list.
+fn add_name(group: FieldGroup, name: &str, names: &mut Vec<u8>) {
+    if !names.is_empty() {
+        names.push(b',');
+    }
+    put_name(group, name, names);
+}
+
+/// Appends the cell of a list of names.
+fn put_list(names: &[u8], out: &mut Vec<u8>) {
+    [b"\"[", names, b"]\""].into_iter().for_each(|text| out.extend_from_slice(text));
 }
 
 pub(super) fn has_column(columns: &[CsvColumn], group: FieldGroup, name: &str) -> bool {
@@ -198,13 +216,11 @@ pub(super) fn put_truncated_fields(event: &Event<'_>, out: &mut Vec<u8>) {
 
 #[cold]
 fn put_cuts(event: &Event<'_>, out: &mut Vec<u8>) {
-    let mut cut = MarkedFields::new();
-    event.cut_fields().iter().for_each(|(group, name)| cut.add(*group, name));
-    if !cut.is_empty() {
-        out.push(b'"');
-        let start = out.len();
-        cut.put(out);
-        double_quotes(out, start);
-        out.push(b'"');
+    let cut = event.cut_fields();
+    if cut.is_empty() {
+        return;
     }
+    let mut names = Vec::new();
+    cut.iter().for_each(|(group, name)| add_name(*group, name, &mut names));
+    put_list(&names, out);
 }

@@ -27,7 +27,7 @@ use crate::{
     line_options::line_option_setters,
     template::{LineFormat, LineMarks, LinePart, LineWriter},
     xml::{
-        text::{put_attribute, put_content},
+        text::{put_attribute, put_content, put_path_content},
         value::{FIELD_END, put_field_start},
     },
 };
@@ -157,13 +157,12 @@ impl LineFormat for XmlLine {
 
     /// Elements `name`.
     fn mark(&self, group: FieldGroup, name: &str, marks: &mut Vec<u8>) {
-        let mut key = group.name().to_owned();
-        if group.is_keyed() {
-            key.push('.');
-            key.push_str(name);
-        }
         marks.extend_from_slice(b"<name");
-        put_content(marks, &key);
+        if group.is_keyed() {
+            put_path_content(marks, group.name(), name);
+        } else {
+            put_content(marks, group.name());
+        }
         marks.extend_from_slice(b"</name>");
     }
 

@@ -78,6 +78,16 @@ pub(super) fn put_content(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// As [`put_content`], with the name of a group and a dot in front of the text.
+pub(super) fn put_path_content(out: &mut Vec<u8>, group: &str, name: &str) {
+    let start = out.len();
+    put_content(out, name);
+    let tag_end = out.iter().skip(start).position(|byte| *byte == b'>').unwrap_or_default();
+    out.extend_from_slice(group.as_bytes());
+    out.push(b'.');
+    out.get_mut(start + tag_end + 1..).unwrap_or_default().rotate_right(group.len() + 1);
+}
+
 #[cold]
 fn put_dirty_content(out: &mut Vec<u8>, text: &str) {
     if text.contains(is_illegal) {
@@ -209,6 +219,18 @@ mod tests {
         assert_eq!(content("\u{ffff}"), r#" escaped="true">\xef\xbf\xbf"#);
         assert_eq!(attribute("\0 \\"), r"\x00 \\");
         assert_eq!(decode_marked_text(r"\xef\xbf\xbf\x00 \\").unwrap(), "\u{ffff}\0 \\".as_bytes());
+    }
+
+    #[test]
+    fn the_name_of_a_group_stands_in_front_of_a_key_of_any_characters() {
+        let path = |name| {
+            let mut out = b"<a>".to_vec();
+            put_path_content(&mut out, "tags", name);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(path("region"), "<a>>tags.region");
+        assert_eq!(path("<"), "<a>>tags.&lt;");
+        assert_eq!(path("\0>"), r#"<a> escaped="true">tags.\x00&gt;"#);
     }
 
     #[test]
