@@ -15,7 +15,7 @@ mod shared;
 mod site;
 mod writer;
 
-pub(crate) use self::writer::LineWriter;
+pub(crate) use self::{id::IdText, shared::SharedText, site::SlotArgument, writer::LineWriter};
 use crate::line_options::{LineOptions, LineTime};
 
 use std::fmt::Debug;

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 use crate::{
     Cef, Ecs, Gelf, OtelJson, json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple,
-    staged_log::StagedLog,
+    staged_log::StagedLog, xml::Xml,
 };
 
 thread_local! {
@@ -182,7 +182,7 @@ fn lines_are_the_same<F: Formatter + Default + 'static>(calls: &[Call]) -> Resul
 }
 
 proptest! {
-    // Each case starts ten containers.
+    // Each case starts twelve containers.
     #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
@@ -194,6 +194,7 @@ proptest! {
         lines_are_the_same::<Pretty>(&calls)?;
         lines_are_the_same::<Simple>(&calls)?;
         lines_are_the_same::<Minimal>(&calls)?;
+        lines_are_the_same::<Xml>(&calls)?;
     }
 }
 
