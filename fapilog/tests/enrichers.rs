@@ -230,11 +230,11 @@ fn the_user_of_a_scope_a_logger_and_a_call_has_one_name_and_one_pseudonym() {
     let log = container.logger("web");
     {
         let _request = scope!(userId = "ada", "session.id" = 9, tenant = "t1").enter();
-        info!(log, "in a scope of {userId}", order = 1);
+        info!(log, "in a scope", order = 1);
         info!(log, "in a scope", order = 2);
     }
     info!(child!(log, uid = "ada"), "by a logger");
-    info!(log, "login of {user_id}", user_id = "ada");
+    info!(log, "login of {uid}", uid = "ada");
     info!(log, "no user", order = 3);
     end(&container, &mut drain);
     let all = parsed(&events);
