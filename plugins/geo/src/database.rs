@@ -51,7 +51,7 @@ impl GeoField {
 }
 
 /// The place of an address: the fields that are wanted and known.
-pub(crate) type Place = Arc<[(GeoField, Box<str>)]>;
+pub(crate) type KnownPlace = Arc<[(GeoField, Box<str>)]>;
 
 /// The fields that are read of a place.
 #[derive(Debug, Clone)]
@@ -91,7 +91,7 @@ impl FileSignature {
 pub(crate) struct Database {
     reader: Reader<Vec<u8>>,
     /// `None`: the database does not have the address.
-    places: Cache<IpAddr, Option<Place>>,
+    places: Cache<IpAddr, Option<KnownPlace>>,
 }
 
 impl Database {
@@ -105,11 +105,11 @@ impl Database {
     }
 
     /// The place of an address; `None` if the database does not have it. An error is not cached.
-    pub(crate) fn place(&self, address: IpAddr, options: &PlaceOptions) -> Result<Option<Place>, MaxMindDbError> {
+    pub(crate) fn place(&self, address: IpAddr, options: &PlaceOptions) -> Result<Option<KnownPlace>, MaxMindDbError> {
         self.places.get_or_try_insert_with(&address, || self.look_up(address, options))
     }
 
-    fn look_up(&self, address: IpAddr, options: &PlaceOptions) -> Result<Option<Place>, MaxMindDbError> {
+    fn look_up(&self, address: IpAddr, options: &PlaceOptions) -> Result<Option<KnownPlace>, MaxMindDbError> {
         if address.is_ipv6() && self.reader.metadata().ip_version == 4 {
             return Ok(None);
         }

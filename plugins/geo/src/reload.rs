@@ -29,7 +29,7 @@ pub(crate) struct ReloadedDatabase {
 struct SharedDatabase {
     path: PathBuf,
     options: PlaceOptions,
-    /// Of the file that was read first.
+    /// The signature of the file that was read first.
     signature: FileSignature,
     current: Mutex<CurrentDatabase>,
 }

@@ -67,7 +67,7 @@ pub struct Performance {
     interval: Duration,
     every_event: bool,
     level: Level,
-    /// Of all clones.
+    /// Shared by all clones.
     shared: Arc<Mutex<SharedSample>>,
     /// The last sample that this clone has seen.
     latest: Option<Sample>,
