@@ -56,7 +56,7 @@ impl GeoBuilder {
     }
 
     /// The fields that are added. Default: country, city and continent, as far as the database has them.
-    pub fn add(mut self, fields: impl IntoIterator<Item = GeoField>) -> Self {
+    pub fn outputs(mut self, fields: impl IntoIterator<Item = GeoField>) -> Self {
         self.places.fields = fields.into_iter().collect();
         self.places.is_chosen = true;
         self

@@ -31,7 +31,7 @@ use crate::{
 /// use fapilog::Container;
 /// use fapilog_geo::{Geo, GeoField};
 ///
-/// let geo = Geo::builder("/usr/share/GeoIP/GeoLite2-City.mmdb").add([GeoField::Country, GeoField::City]).build()?;
+/// let geo = Geo::builder("/usr/share/GeoIP/GeoLite2-City.mmdb").outputs([GeoField::Country, GeoField::City]).build()?;
 /// let builder = Container::builder().enricher(move |_shard| Box::new(geo.clone()));
 /// # let _ = builder;
 /// # Ok::<(), fapilog_geo::GeoError>(())

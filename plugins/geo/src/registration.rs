@@ -46,7 +46,7 @@ fn geo(settings: &PluginSettings<'_>) -> Result<Factory<dyn Enricher>, Vec<Probl
 struct GeoSettings {
     database: Option<PathBuf>,
     field: Vec<String>,
-    add: Option<Vec<GeoField>>,
+    outputs: Option<Vec<GeoField>>,
     language: String,
     truncate: bool,
     replace_address: bool,
@@ -60,7 +60,7 @@ impl Default for GeoSettings {
         Self {
             database: None,
             field: ADDRESS_FIELDS.map(str::to_owned).to_vec(),
-            add: None,
+            outputs: None,
             language: LANGUAGE.to_owned(),
             truncate: true,
             replace_address: false,
@@ -89,8 +89,8 @@ impl GeoSettings {
             .replace_address(self.replace_address)
             .cache_entries(self.cache_entries)
             .reload_interval(self.reload_interval);
-        if let Some(fields) = self.add {
-            builder = builder.add(fields);
+        if let Some(fields) = self.outputs {
+            builder = builder.outputs(fields);
         }
         builder.build().map_err(|error| problems.push(problem_of(&shown, error))).ok()
     }
@@ -100,9 +100,9 @@ impl GeoSettings {
             let allowed = "it must be the name of the field that has the address, or a list of names";
             problems.push(Problem::new("field", format!("{:?}", self.field), allowed));
         }
-        if self.add.as_ref().is_some_and(Vec::is_empty) {
+        if self.outputs.as_ref().is_some_and(Vec::is_empty) {
             let allowed = format!("it must list a field; allowed are {}", GeoField::NAMES.join(", "));
-            problems.push(Problem::new("add", "empty", allowed));
+            problems.push(Problem::new("outputs", "empty", allowed));
         }
         if self.cache_entries == 0 {
             problems.push(Problem::new("cache_entries", 0, "it must be 1 or more"));
@@ -130,7 +130,7 @@ fn problem_of(path: &str, error: GeoError) -> Problem {
         }
         GeoError::NoSuchField { database_type, field, .. } => {
             let allowed = format!("a database of the type {database_type:?} does not have it");
-            Problem::new("add", field, allowed).beside("database")
+            Problem::new("outputs", field, allowed).beside("database")
         }
         GeoError::Thread(source) => {
             Problem::new("reload_interval", "given", format!("its thread cannot be started: {source}"))

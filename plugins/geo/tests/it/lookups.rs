@@ -57,7 +57,7 @@ fn a_place_has_the_fields_that_the_database_knows() {
 #[test]
 fn the_lookup_is_by_the_network_unless_the_whole_address_is_wanted() {
     let databases = Databases::new();
-    let builder = || Geo::builder(databases.path()).add([GeoField::City]);
+    let builder = || Geo::builder(databases.path()).outputs([GeoField::City]);
     assert_eq!(places(&mut builder().build().unwrap(), "198.51.100.200"), ["London"]);
     assert_eq!(places(&mut builder().truncate(false).build().unwrap(), "198.51.100.200"), ["Paris"]);
 }
@@ -113,7 +113,7 @@ fn other_fields_may_have_the_address() {
 #[test]
 fn the_location_is_added_where_it_is_asked_for() {
     let databases = Databases::new();
-    let mut geo = Geo::builder(databases.path()).add([GeoField::Location]).build().unwrap();
+    let mut geo = Geo::builder(databases.path()).outputs([GeoField::Location]).build().unwrap();
     assert_eq!(places(&mut geo, "203.0.113.7"), ["52.5196,13.4069"]);
     assert_eq!(places(&mut geo, "198.51.100.1"), [""; 0]);
 }
@@ -121,7 +121,7 @@ fn the_location_is_added_where_it_is_asked_for() {
 #[test]
 fn a_name_is_in_the_language_or_else_in_english() {
     let databases = Databases::new();
-    let mut geo = Geo::builder(databases.path()).add([GeoField::City]).language("de").build().unwrap();
+    let mut geo = Geo::builder(databases.path()).outputs([GeoField::City]).language("de").build().unwrap();
     assert_eq!(places(&mut geo, "203.0.113.7"), ["Berlin (de)"]);
     assert_eq!(places(&mut geo, "198.51.100.1"), ["London"]);
 }
@@ -137,7 +137,7 @@ fn a_users_own_field_stays() {
 #[test]
 fn a_cache_of_one_place_gives_each_address_its_own() {
     let databases = Databases::new();
-    let mut geo = Geo::builder(databases.path()).add([GeoField::Country]).cache_entries(1).build().unwrap();
+    let mut geo = Geo::builder(databases.path()).outputs([GeoField::Country]).cache_entries(1).build().unwrap();
     for _ in 0..100 {
         assert_eq!(places(&mut geo, "203.0.113.7"), ["DE"]);
         assert_eq!(places(&mut geo, "198.51.100.1"), ["GB"]);
@@ -163,7 +163,7 @@ fn a_database_of_countries_has_no_cities() {
     let country = map([("country", map([("iso_code", text("DE"))]))]);
     databases.write(&mmdb::file("GeoLite2-Country", 6, &[("203.0.113.0/24", country)]));
     assert_eq!(places(&mut geo(&databases), "203.0.113.7"), ["DE"]);
-    let error = Geo::builder(databases.path()).add([GeoField::Country, GeoField::City]).build().unwrap_err();
+    let error = Geo::builder(databases.path()).outputs([GeoField::Country, GeoField::City]).build().unwrap_err();
     assert!(matches!(error, GeoError::NoSuchField { field: GeoField::City, .. }), "{error}");
 }
 

@@ -7,7 +7,7 @@ use super::*;
 const INTERVAL: Duration = Duration::from_millis(10);
 
 fn geo(databases: &Databases) -> Geo {
-    Geo::builder(databases.path()).add([fapilog_geo::GeoField::City]).reload_interval(INTERVAL).build().unwrap()
+    Geo::builder(databases.path()).outputs([fapilog_geo::GeoField::City]).reload_interval(INTERVAL).build().unwrap()
 }
 
 /// The error of a batch with an event of an address.

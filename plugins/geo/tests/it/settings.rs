@@ -25,7 +25,7 @@ fn each_setting_changes_the_places() {
     let config = || config(&databases);
     let by = |config: PluginConfig, address| places(&mut *made(&config).unwrap(), address);
     assert_eq!(by(config(), "203.0.113.7"), ["Berlin", "EU", "DE"]);
-    assert_eq!(by(config().with("add", vec!["country"]), "203.0.113.7"), ["DE"]);
+    assert_eq!(by(config().with("outputs", vec!["country"]), "203.0.113.7"), ["DE"]);
     assert_eq!(by(config().with("language", "de"), "203.0.113.7"), ["Berlin (de)", "EU", "DE"]);
     assert_eq!(by(config(), "198.51.100.200"), ["London", "EU", "GB"]);
     assert_eq!(by(config().with("truncate", false), "198.51.100.200"), ["Paris", "EU", "FR"]);
@@ -42,8 +42,9 @@ fn each_setting_changes_the_places() {
 #[test]
 fn the_interval_decides_when_a_new_file_is_seen() {
     let databases = Databases::new();
-    let quick = config(&databases).with("reload_interval", "10ms").with("add", vec!["city"]);
-    let (mut quick, mut slow) = (made(&quick).unwrap(), made(&config(&databases).with("add", vec!["city"])).unwrap());
+    let quick = config(&databases).with("reload_interval", "10ms").with("outputs", vec!["city"]);
+    let (mut quick, mut slow) =
+        (made(&quick).unwrap(), made(&config(&databases).with("outputs", vec!["city"])).unwrap());
     assert_eq!(
         (places(&mut *quick, "203.0.113.7"), places(&mut *slow, "203.0.113.7")),
         (vec!["Berlin".into()], vec!["Berlin".into()])
@@ -66,8 +67,11 @@ fn invalid_settings_are_refused_with_the_allowed_values() {
         (PluginConfig::new().with("database", "/"), "database is /; it must be a file"),
         (PluginConfig::new().with("database", "/proc/self/comm"), "it is no valid MaxMind DB"),
         (config().with("field", Vec::<String>::new()), "field is []; it must be the name of the field"),
-        (config().with("add", Vec::<String>::new()), "add is empty; it must list a field; allowed are country, city"),
-        (config().with("add", vec!["contry"]), "did you mean country?"),
+        (
+            config().with("outputs", Vec::<String>::new()),
+            "outputs is empty; it must list a field; allowed are country, city",
+        ),
+        (config().with("outputs", vec!["contry"]), "did you mean country?"),
         (config().with("cache_entries", 0), "cache_entries is 0; it must be 1 or more"),
         (config().with("reload_interval", "1ms"), "reload_interval is 1ms; it must be 10ms or more"),
         (config().with("databse", "x"), "did you mean database?"),
@@ -82,9 +86,9 @@ fn invalid_settings_are_refused_with_the_allowed_values() {
 fn a_database_of_another_type_is_refused_with_the_allowed_types() {
     let databases = Databases::new();
     databases.write(&mmdb::file("GeoLite2-Country", 6, &networks("Berlin")));
-    let problems = made(&config(&databases).with("add", vec!["location"])).err().unwrap();
+    let problems = made(&config(&databases).with("outputs", vec!["location"])).err().unwrap();
     assert!(
-        problems[0].contains("add is location; a database of the type \"GeoLite2-Country\" does not have it"),
+        problems[0].contains("outputs is location; a database of the type \"GeoLite2-Country\" does not have it"),
         "{problems:?}"
     );
     databases.write(&mmdb::file("GeoLite2-ASN", 6, &networks("Berlin")));

@@ -89,7 +89,7 @@ impl Performance {
             metrics: PerformanceMetric::ALL.to_vec(),
             interval: INTERVAL,
             every_event: false,
-            level: Level::Debug,
+            level: Level::Trace,
             shared: Arc::default(),
             latest: None,
         }
@@ -113,7 +113,7 @@ impl Performance {
         self
     }
 
-    /// The lowest level of events that get metrics. Default: DEBUG, which is all of them.
+    /// The lowest level of events that get metrics. Default: TRACE, which is all of them.
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self

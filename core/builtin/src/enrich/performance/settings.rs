@@ -46,7 +46,7 @@ struct PerformanceSettings {
 
 impl Default for PerformanceSettings {
     fn default() -> Self {
-        Self { metrics: PerformanceMetric::ALL.to_vec(), interval: INTERVAL, every_event: false, level: Level::Debug }
+        Self { metrics: PerformanceMetric::ALL.to_vec(), interval: INTERVAL, every_event: false, level: Level::Trace }
     }
 }
 

@@ -44,6 +44,13 @@ fn shards_share_the_interval() {
 }
 
 #[test]
+fn an_event_of_the_lowest_level_gets_them_by_default() {
+    assert_eq!(counts(&TestBatches::new(), &mut threads(), Duration::ZERO, &[Level::Trace]), [1]);
+    let mut enricher = by_settings(&PluginConfig::new().with("metrics", vec!["threads"])).unwrap();
+    assert_eq!(counts(&TestBatches::new(), &mut *enricher, Duration::ZERO, &[Level::Trace]), [1]);
+}
+
+#[test]
 fn the_first_event_of_the_level_gets_them_and_the_interval_waits_for_it() {
     let (stage, mut enricher) = (TestBatches::new(), threads().level(Level::Warning));
     let mut at = |passed, levels: &[Level]| counts(&stage, &mut enricher, passed, levels);
