@@ -294,3 +294,55 @@ fn metrics_of_the_process_come_with_the_first_event_of_all_shards() {
     assert_eq!(with_metrics.len(), 1, "{with_metrics:?}");
     assert!(with_metrics[0]["metrics"]["process.memory.usage"].as_u64().unwrap() > 100 << 10, "{with_metrics:?}");
 }
+
+/// The events of a log with these settings: a user logs in, and an order is placed in the scope of that user.
+#[cfg(feature = "settings")]
+fn by_settings(toml: &str) -> Vec<Value> {
+    let mut registry = fapilog::plugin::Registry::linked();
+    let events = fapilog::sink::Memory::register(&mut registry, "memory").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("settings.toml");
+    fs::write(&path, format!("executor = \"thread\"\nsinks = [\"memory\"]\n{toml}")).unwrap();
+    let settings = fapilog::Settings::from_file(&path).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
+    let log = container.logger("web");
+    info!(log, "login", uid = "ada");
+    {
+        let _request = scope!("enduser.id" = "ada", company = "acme").enter();
+        info!(log, "order placed");
+    }
+    shut_down(&container);
+    parsed(&events)
+}
+
+#[test]
+#[cfg(feature = "settings")]
+fn a_file_names_the_fields_of_a_user_and_the_key_of_pseudonyms() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("hash.key");
+    fs::write(&key, "a key of 16 bytes or more\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let own = format!("[plugin_config.user_context]\nhash_key = {{ file = \"{}\" }}\n", key.display());
+    let all = by_settings(&format!("enrichers = [\"user_context\"]\n{own}"));
+    assert_eq!(all[0]["context"], serde_json::json!({ "user_id": pseudonym("ada") }));
+    assert_eq!(all[1]["context"], serde_json::json!({ "user_id": pseudonym("ada"), "company": "acme" }));
+
+    let fields =
+        "fields = { \"user.id\" = [\"uid\", \"enduser.id\"], \"org.id\" = [\"company\"] }\npseudonyms = [\"org.id\"]\n";
+    let all = by_settings(&format!("enrichers = [\"user_context\"]\n{own}{fields}"));
+    assert_eq!(all[0]["context"], serde_json::json!({ "user.id": "ada" }));
+    assert_eq!(all[1]["context"], serde_json::json!({ "user.id": "ada", "org.id": pseudonym("acme") }));
+}
+
+#[test]
+#[cfg(feature = "settings")]
+fn a_file_names_the_metrics_of_the_process() {
+    let all = by_settings(
+        "enrichers = [\"performance\"]\n[plugin_config.performance]\nmetrics = [\"threads\"]\ninterval = \"1h\"\n",
+    );
+    let names: Vec<_> = all[0]["metrics"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["process.thread.count"]);
+    assert_eq!(all[1].get("metrics"), None);
+}
