@@ -68,7 +68,7 @@ fn a_file_that_cannot_be_used_is_reported_once_and_the_former_database_stays() {
     while start.elapsed() < INTERVAL * 5 {
         assert_eq!(failure(&mut geo), None);
     }
-    databases.write(&mmdb::file("GeoLite2-City", 6, &networks("Potsdam")));
+    databases.replace(&mmdb::file("GeoLite2-City", 6, &networks("Potsdam")));
     until("the new database", || places(&mut geo, "203.0.113.7") == ["Potsdam"]);
 }
 
