@@ -3,16 +3,18 @@
 
 mod law;
 
-use std::{collections::HashSet, fs};
+use std::{collections::HashSet, fs, sync::Arc};
 
 use fapilog::{
-    Container, Level, Scope,
+    Container, Level, Scope, child,
     container::ContainerBuilder,
     enrich::{self, Enricher, WhenMissing},
     event::{Batch, DynamicEvent, FieldGroup, ValueRef},
     info,
     metrics::LossReason,
     plugin::PluginError,
+    redact::{Action, KeyedHash, Redact},
+    scope,
 };
 use law::{end, memory, only, parsed, shut_down, started_manual, thread_builder};
 use serde_json::Value;
@@ -204,4 +206,143 @@ fn what_an_enricher_takes_with_it_when_it_panics_is_counted_as_lost() {
 fn a_retain_that_panics_at_every_event_takes_none_out() {
     let (accounts, delivered) = ten_events_through(|batch| batch.retain(|_| panic!("on purpose")));
     assert_eq!((accounts.lost.of(LossReason::PluginPanicked), delivered), (0, 10));
+}
+
+fn user_hash() -> Arc<KeyedHash> {
+    Arc::new(KeyedHash::new("k1", b"a key of 16 bytes or more").unwrap())
+}
+
+fn pseudonym(text: &str) -> String {
+    let mut out = String::new();
+    user_hash().put(text, &mut out);
+    out
+}
+
+/// A container that gives users and sessions pseudonyms.
+fn with_pseudonyms(builder: ContainerBuilder) -> ContainerBuilder {
+    let users = enrich::UserContext::new().pseudonyms(["user_id", "session_id"], user_hash());
+    builder.enricher(move |_| Box::new(users.clone()))
+}
+
+#[test]
+fn the_user_of_a_scope_a_logger_and_a_call_has_one_name_and_one_pseudonym() {
+    let (container, mut drain, events) = started_manual(with_pseudonyms(Container::builder()));
+    let log = container.logger("web");
+    {
+        let _request = scope!(userId = "ada", "session.id" = 9, tenant = "t1").enter();
+        info!(log, "in a scope", order = 1);
+        info!(log, "in a scope", order = 2);
+    }
+    info!(child!(log, uid = "ada"), "by a logger");
+    info!(log, "login of {uid}", uid = "ada");
+    info!(log, "no user", order = 3);
+    end(&container, &mut drain);
+    let all = parsed(&events);
+    for event in &all[..4] {
+        assert_eq!(event["context"]["user_id"], pseudonym("ada"), "{event}");
+    }
+    assert_eq!(
+        (&all[1]["context"]["session_id"], &all[1]["context"]["tenant"]),
+        (&pseudonym("9").into(), &"t1".into())
+    );
+    assert_eq!(all[3]["message"], format!("login of {}", pseudonym("ada")));
+    assert_eq!(all[4]["context"], serde_json::json!({ "order": 3 }));
+    assert!(
+        events.lines().iter().all(|line| !line.contains("ada") && !line.contains("userId")),
+        "{:?}",
+        events.lines()
+    );
+}
+
+#[test]
+fn a_user_has_the_same_pseudonym_on_each_shard_and_after_a_restart() {
+    let mut pseudonyms = HashSet::new();
+    for _start in 0..2 {
+        let (sink, events) = memory();
+        let container = with_pseudonyms(thread_builder()).shards(2).sink("memory", sink).start().unwrap();
+        let log = container.logger("web");
+        std::thread::scope(|scope| {
+            (0..4).for_each(|_| _ = scope.spawn(|| info!(log, "login", uid = "ada")));
+        });
+        assert_eq!(shut_down(&container).delivered_total(), 4);
+        pseudonyms.extend(parsed(&events).iter().map(|event| event["context"]["user_id"].to_string()));
+    }
+    assert_eq!(pseudonyms, HashSet::from([format!("\"{}\"", pseudonym("ada"))]));
+}
+
+#[test]
+fn a_redactor_leaves_the_pseudonym_of_a_user_as_it_is() {
+    let redact = Redact::builder().field("user_id".parse().unwrap(), Action::Hash(user_hash())).build();
+    let builder = with_pseudonyms(Container::builder()).redactor_from(redact.into_factory());
+    let event = law::delivered_by(builder, |log| info!(log, "login", uid = "ada"));
+    assert_eq!(event["context"]["user_id"], pseudonym("ada"));
+}
+
+#[test]
+fn metrics_of_the_process_come_with_the_first_event_of_all_shards() {
+    let (sink, events) = memory();
+    let performance = enrich::Performance::new();
+    let builder = thread_builder().enricher(move |_| Box::new(performance.clone()));
+    let container = builder.shards(2).sink("memory", sink).start().unwrap();
+    let log = container.logger("web");
+    std::thread::scope(|scope| {
+        (0..4).for_each(|_| _ = scope.spawn(|| (0..50).for_each(|number| info!(log, "work", number))));
+    });
+    assert_eq!(shut_down(&container).delivered_total(), 200);
+    let all = parsed(&events);
+    let with_metrics: Vec<_> = all.iter().filter(|event| event.get("metrics").is_some_and(Value::is_object)).collect();
+    assert_eq!(with_metrics.len(), 1, "{with_metrics:?}");
+    assert!(with_metrics[0]["metrics"]["process.memory.usage"].as_u64().unwrap() > 100 << 10, "{with_metrics:?}");
+}
+
+/// The events of a log with these settings: a user logs in, and an order is placed in the scope of that user.
+#[cfg(feature = "settings")]
+fn by_settings(toml: &str) -> Vec<Value> {
+    let mut registry = fapilog::plugin::Registry::linked();
+    let events = fapilog::sink::Memory::register(&mut registry, "memory").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("settings.toml");
+    fs::write(&path, format!("executor = \"thread\"\nsinks = [\"memory\"]\n{toml}")).unwrap();
+    let settings = fapilog::Settings::from_file(&path).unwrap();
+    let container = settings.into_builder_with(&registry).unwrap().start().unwrap();
+    let log = container.logger("web");
+    info!(log, "login", uid = "ada");
+    {
+        let _request = scope!("enduser.id" = "ada", company = "acme").enter();
+        info!(log, "order placed");
+    }
+    shut_down(&container);
+    parsed(&events)
+}
+
+#[test]
+#[cfg(feature = "settings")]
+fn a_file_names_the_fields_of_a_user_and_the_key_of_pseudonyms() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("hash.key");
+    fs::write(&key, "a key of 16 bytes or more\n").unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    let own = format!("[plugin_config.user_context]\nhash_key = {{ file = \"{}\" }}\n", key.display());
+    let all = by_settings(&format!("enrichers = [\"user_context\"]\n{own}"));
+    assert_eq!(all[0]["context"], serde_json::json!({ "user_id": pseudonym("ada") }));
+    assert_eq!(all[1]["context"], serde_json::json!({ "user_id": pseudonym("ada"), "company": "acme" }));
+
+    let fields =
+        "fields = { \"user.id\" = [\"uid\", \"enduser.id\"], \"org.id\" = [\"company\"] }\npseudonyms = [\"org.id\"]\n";
+    let all = by_settings(&format!("enrichers = [\"user_context\"]\n{own}{fields}"));
+    assert_eq!(all[0]["context"], serde_json::json!({ "user.id": "ada" }));
+    assert_eq!(all[1]["context"], serde_json::json!({ "user.id": "ada", "org.id": pseudonym("acme") }));
+}
+
+#[test]
+#[cfg(feature = "settings")]
+fn a_file_names_the_metrics_of_the_process() {
+    let all = by_settings(
+        "enrichers = [\"performance\"]\n[plugin_config.performance]\nmetrics = [\"threads\"]\ninterval = \"1h\"\n",
+    );
+    let names: Vec<_> = all[0]["metrics"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["process.thread.count"]);
+    assert_eq!(all[1].get("metrics"), None);
 }

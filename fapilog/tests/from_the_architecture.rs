@@ -89,6 +89,7 @@ paths! {
         fapilog::process::Throttle,
         fapilog::event::Timestamp,
         fapilog::enrich::Time,
+        fapilog::enrich::UserContext,
         fapilog::assert_logged,
         fapilog::audit,
         fapilog::info,

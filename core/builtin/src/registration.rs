@@ -6,7 +6,7 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    enrich::{context, correlation, hostname, kubernetes, runtime_info, timestamp},
+    enrich::{context, correlation, hostname, kubernetes, performance, runtime_info, timestamp, user_context},
     process::{audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard, throttle},
     redact,
 };
@@ -25,6 +25,8 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     hostname::settings::register(registry)?;
     runtime_info::settings::register(registry)?;
     kubernetes::settings::register(registry)?;
+    user_context::settings::register(registry)?;
+    performance::settings::register(registry)?;
     audit_schema::settings::register(registry)?;
     dangerous_content::settings::register(registry)?;
     filter::settings::register(registry)?;
