@@ -7,7 +7,10 @@ use fapilog_plugin::{
 
 use crate::{
     enrich::{context, correlation, hostname, kubernetes, runtime_info, timestamp},
-    process::{audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard, throttle},
+    process::{
+        adaptive_sampling, audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard,
+        throttle,
+    },
     redact,
 };
 
@@ -33,6 +36,7 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     size_guard::settings::register(registry)?;
     dedupe::settings::register(registry)?;
     sampling::settings::register(registry)?;
+    adaptive_sampling::settings::register(registry)?;
     projection::settings::register(registry)?;
     redact::settings::register(registry)
 }

@@ -1,5 +1,6 @@
 //! Built-in processors.
 
+pub(crate) mod adaptive_sampling;
 pub(crate) mod audit_schema;
 pub(crate) mod dangerous_content;
 pub(crate) mod dedupe;
@@ -13,6 +14,7 @@ mod site_reports;
 pub(crate) mod size_guard;
 pub(crate) mod throttle;
 
+pub use adaptive_sampling::{AdaptiveSampling, SamplingKey};
 pub use audit_schema::{AuditField, AuditSchema};
 pub use dangerous_content::{Danger, DangerAction, DangerousContent};
 pub use dedupe::Dedupe;
@@ -20,6 +22,6 @@ pub use field_path::FieldPath;
 pub use filter::{Comparison, Condition, Filter, Operand, Rule};
 pub use format::{Format, TemplateError, TemplateErrorKind};
 pub use projection::Projection;
-pub use sampling::{Sampling, SamplingError};
+pub use sampling::{Sampling, SamplingError, WithoutTrace};
 pub use size_guard::SizeGuard;
 pub use throttle::Throttle;
