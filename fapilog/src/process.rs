@@ -1,8 +1,9 @@
 //! Processors: plugins that choose among events, or change them.
 
 pub use fapilog_builtin::process::{
-    AdaptiveSampling, AuditField, AuditSchema, Comparison, Condition, Danger, DangerAction, DangerousContent, Dedupe,
-    FieldPath, Filter, Format, Operand, Projection, Rule, Sampling, SamplingError, SamplingKey, SizeGuard,
-    TemplateError, TemplateErrorKind, Throttle, WithoutTrace,
+    AdaptiveSampling, AlertRule, AlertRuleError, Alerting, AuditField, AuditSchema, Comparison, Condition, Danger,
+    DangerAction, DangerousContent, Dedupe, FieldPath, Filter, Format, Operand, Projection, Rule, Sampling,
+    SamplingError, SamplingKey, SizeGuard, TemplateError, TemplateErrorKind, TextPattern, TextPatternError, Throttle,
+    WithoutTrace,
 };
 pub use fapilog_plugin::processor::Processor;

@@ -8,8 +8,8 @@ use fapilog_plugin::{
 use crate::{
     enrich::{context, correlation, hostname, kubernetes, runtime_info, timestamp},
     process::{
-        adaptive_sampling, audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard,
-        throttle,
+        adaptive_sampling, alerting, audit_schema, dangerous_content, dedupe, filter, format, projection, sampling,
+        size_guard, throttle,
     },
     redact,
 };
@@ -38,6 +38,7 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     sampling::settings::register(registry)?;
     adaptive_sampling::settings::register(registry)?;
     projection::settings::register(registry)?;
+    alerting::settings::register(registry)?;
     redact::settings::register(registry)
 }
 

@@ -1,6 +1,7 @@
 //! Built-in processors.
 
 pub(crate) mod adaptive_sampling;
+pub(crate) mod alerting;
 pub(crate) mod audit_schema;
 pub(crate) mod dangerous_content;
 pub(crate) mod dedupe;
@@ -15,11 +16,12 @@ pub(crate) mod size_guard;
 pub(crate) mod throttle;
 
 pub use adaptive_sampling::{AdaptiveSampling, SamplingKey};
+pub use alerting::{AlertRule, AlertRuleError, Alerting};
 pub use audit_schema::{AuditField, AuditSchema};
 pub use dangerous_content::{Danger, DangerAction, DangerousContent};
 pub use dedupe::Dedupe;
 pub use field_path::FieldPath;
-pub use filter::{Comparison, Condition, Filter, Operand, Rule};
+pub use filter::{Comparison, Condition, Filter, Operand, Rule, TextPattern, TextPatternError};
 pub use format::{Format, TemplateError, TemplateErrorKind};
 pub use projection::Projection;
 pub use sampling::{Sampling, SamplingError, WithoutTrace};

@@ -44,7 +44,7 @@ const FIRST: u64 = 1;
 const KEYS_MAX: usize = 10_000;
 /// Default of the time from one report to the next.
 const REPORT_EVERY: Duration = Duration::from_secs(60);
-/// The furthest that the time of one producer lies behind another's. A time further back is one after a step of the clock.
+/// The furthest that a clock lies behind itself without a step: it is adjusted slowly.
 const BEHIND_MAX_NANOS: u64 = 10_000_000_000;
 
 /// That by which [`AdaptiveSampling`] groups events: each group has a rate of its own.
@@ -247,17 +247,21 @@ impl AdaptiveSampling {
 
     /// Ends the interval if the event is behind its end.
     #[inline]
-    fn advance(&mut self, now: Timestamp, budget: KeyBudget) {
-        let start = *self.interval_start.get_or_insert(now);
-        let passed_nanos = now.unix_nanos().saturating_sub(start.unix_nanos());
+    fn advance(&mut self, time: Timestamp, budget: KeyBudget) {
+        let start = *self.interval_start.get_or_insert(time);
+        let passed_nanos = time.unix_nanos().saturating_sub(start.unix_nanos());
         let interval_nanos = u64::try_from(self.interval.as_nanos()).unwrap_or(u64::MAX);
         if passed_nanos >= interval_nanos {
             self.keys.end_interval(budget, passed_nanos / interval_nanos);
             let into_nanos = passed_nanos % interval_nanos;
-            self.interval_start = Some(Timestamp::from_unix_nanos(now.unix_nanos() - into_nanos));
-        } else if start.unix_nanos().saturating_sub(now.unix_nanos()) > BEHIND_MAX_NANOS {
-            self.interval_start = Some(now);
+            self.interval_start = Some(Timestamp::from_unix_nanos(time.unix_nanos() - into_nanos));
         }
+    }
+
+    /// Begins the interval anew if it lies in the future: the clock was set back.
+    fn set_back(&mut self, now: Timestamp) {
+        let is_ahead = |start: Timestamp| start.unix_nanos().saturating_sub(now.unix_nanos()) > BEHIND_MAX_NANOS;
+        self.interval_start = self.interval_start.filter(|start| !is_ahead(*start));
     }
 
     fn digest(&self, event: &Event<'_>) -> u128 {
@@ -324,6 +328,7 @@ impl Processor for AdaptiveSampling {
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
         let (now, budget, before) = (batch.instant(), self.budget(), batch.len());
+        self.set_back(batch.now());
         batch.retain_mut(|event| self.keeps(event, budget));
         if batch.len() < before && self.report_due.is_none() {
             self.report_due = now.checked_add(self.report_every);

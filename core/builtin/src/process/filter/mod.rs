@@ -3,9 +3,11 @@
 mod condition;
 mod rule;
 pub(crate) mod settings;
+mod text_pattern;
 
 pub use condition::{Comparison, Condition, Operand};
 pub use rule::Rule;
+pub use text_pattern::{TextPattern, TextPatternError};
 
 use fapilog_plugin::{
     error::PluginError,
