@@ -53,7 +53,7 @@ use crate::process::alerting::{
 /// let alerting = Alerting::new([
 ///     AlertRule::any("something is critical").level(Level::Critical).severity(Level::Critical),
 ///     AlertRule::rate("many errors", 100, Duration::from_secs(60)).level(Level::Error),
-///     AlertRule::absence("no heartbeat", Duration::from_secs(300)).target("fapilog::heartbeat"),
+///     AlertRule::absence("no orders", Duration::from_secs(300)).target("orders"),
 /// ])?;
 /// # let _ = alerting;
 /// # Ok::<(), fapilog_builtin::process::AlertRuleError>(())
@@ -68,7 +68,14 @@ pub struct Alerting {
     matches: Vec<RuleMatch>,
     changes: Vec<AlertChange>,
     /// When the states are to be looked at, events or not.
-    due: Option<Instant>,
+    due: Option<LookDue>,
+}
+
+/// A time by both clocks: that which stamps events decides, and the other wakes the drain.
+#[derive(Debug, Clone, Copy)]
+struct LookDue {
+    time: Timestamp,
+    instant: Instant,
 }
 
 /// The states of all rules, in their order, and counters.
@@ -95,7 +102,8 @@ impl Alerting {
         });
         // An absence counts from the first look, which does not wait for an event.
         let has_absence = rules.iter().any(|rule| matches!(rule.condition, AlertCondition::Absence { .. }));
-        let due = has_absence.then(Instant::now);
+        let at_once = || LookDue { time: Timestamp::from_unix_nanos(0), instant: Instant::now() };
+        let due = has_absence.then(at_once);
         Ok(Self { rules, shared, counts, matches: Vec::new(), changes: Vec::new(), due })
     }
 
@@ -128,9 +136,10 @@ impl Alerting {
         }
         shared.count(&self.changes);
         drop(shared);
-        self.due = next.and_then(|next| {
-            let left_nanos = next.unix_nanos().saturating_sub(now.unix_nanos());
-            instant.checked_add(Duration::from_nanos(left_nanos))
+        self.due = next.and_then(|time| {
+            let left_nanos = time.unix_nanos().saturating_sub(now.unix_nanos());
+            let instant = instant.checked_add(Duration::from_nanos(left_nanos))?;
+            Some(LookDue { time, instant })
         });
     }
 }
@@ -175,12 +184,12 @@ impl Processor for Alerting {
     }
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        let instant = batch.instant();
+        let (now, instant) = (batch.now(), batch.instant());
         self.find_matches(batch.events());
-        if self.matches.is_empty() && self.due.is_none_or(|due| instant < due) {
+        if self.matches.is_empty() && !self.due.is_some_and(|due| due.time <= now || due.instant <= instant) {
             return Ok(());
         }
-        self.advance(batch.now(), instant);
+        self.advance(now, instant);
         for change in &self.changes {
             if let Some(rule) = self.rules.get(change.rule) {
                 report(rule, change, batch);
@@ -190,6 +199,6 @@ impl Processor for Alerting {
     }
 
     fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.map(|due| due.instant)
     }
 }
