@@ -21,7 +21,7 @@ pub use audit_schema::{AuditField, AuditSchema};
 pub use dangerous_content::{Danger, DangerAction, DangerousContent};
 pub use dedupe::Dedupe;
 pub use field_path::FieldPath;
-pub use filter::{Comparison, Condition, Filter, Operand, Rule, TextPattern, TextPatternError};
+pub use filter::{Comparison, Condition, Filter, Operand, Rule, TextRegex, TextRegexError};
 pub use format::{Format, TemplateError, TemplateErrorKind};
 pub use projection::Projection;
 pub use sampling::{Sampling, SamplingError, WithoutTrace};

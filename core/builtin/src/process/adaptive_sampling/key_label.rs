@@ -21,7 +21,7 @@ const VALUE_MAX_BYTES: usize = 256;
 #[derive(Debug, Clone)]
 pub(super) enum KeyLabel {
     CallSite {
-        /// Of a call site that is none, only target and level are known.
+        /// Without a call site, only target and level are known.
         descriptor: &'static Descriptor,
         level: Level,
         target: Arc<str>,

@@ -61,7 +61,8 @@ use crate::process::alerting::{
 #[doc(alias = "AlertingProcessor")]
 #[derive(Debug, Clone)]
 pub struct Alerting {
-    rules: Arc<[AlertRule]>,
+    /// A copy for each shard: the search memory of a regular expression is not shared.
+    rules: Vec<AlertRule>,
     shared: Arc<Mutex<SharedStates>>,
     counts: PluginCounts,
     /// The batch's matching events.
@@ -92,7 +93,7 @@ impl Alerting {
     /// # Errors
     /// When there is none, when two have one name, or when one cannot be used.
     pub fn new(rules: impl IntoIterator<Item = AlertRule>) -> Result<Self, AlertRuleError> {
-        let rules: Arc<[AlertRule]> = rules.into_iter().collect();
+        let rules: Vec<AlertRule> = rules.into_iter().collect();
         check(&rules)?;
         let states = rules.iter().map(|_| RuleState::default()).collect();
         let shared = Arc::new(Mutex::new(SharedStates { rules: states, ..SharedStates::default() }));

@@ -68,7 +68,7 @@ struct Firing {
 pub(super) struct RuleState {
     /// The times of the latest matching events of a rate: as many as make an alert, at most.
     recent: VecDeque<Timestamp>,
-    /// Of an absence: when the last matching event was logged, or the rule was looked at first.
+    /// The start of an absence: when the last matching event was logged, or the rule was looked at first.
     last: Option<Timestamp>,
     firing: Option<Firing>,
 }

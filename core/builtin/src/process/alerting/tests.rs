@@ -238,7 +238,7 @@ fn a_clock_that_is_set_back_neither_fires_an_alert_nor_delays_its_end_by_the_ste
 
 #[test]
 fn events_of_several_threads_that_come_out_of_order_are_counted_by_their_times() {
-    // Of two threads with an event every 10 s each: never 3 within 5 s.
+    // Two threads have an event every 10 s each, and never 3 within 5 s.
     let (mut alerting, stage) = (alerting(AlertRule::rate("r", 3, seconds(5))), TestBatches::new());
     let alerts = |alerting: &mut Alerting, times: &[u64]| {
         let times: Vec<u64> = times.iter().map(|time| time * 1_000_000_000).collect();

@@ -8,7 +8,7 @@ use std::{
 use fapilog_plugin::event::Event;
 use fapilog_record::value::{SequenceRef, ValueRef};
 
-use crate::process::{FieldPath, TextPattern};
+use crate::process::{FieldPath, TextRegex};
 
 /// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ pub enum Comparison {
     /// It is text that begins with this.
     StartsWith(String),
     /// It is text in which this regular expression has a match.
-    Matches(TextPattern),
+    Matches(TextRegex),
     /// It is greater.
     Gt(Operand),
     /// It is less.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    process::{Comparison, Condition, Filter, Operand, Rule, TextPattern, TextPatternError},
+    process::{Comparison, Condition, Filter, Operand, Rule, TextRegex, TextRegexError},
     registration::about,
 };
 
@@ -147,9 +147,9 @@ impl ConditionSettings {
         if self.value.is_some() { Err(self.wrong("this comparison has none; leave it out")) } else { Ok(comparison) }
     }
 
-    fn pattern(&self) -> Result<TextPattern, Problem> {
+    fn pattern(&self) -> Result<TextRegex, Problem> {
         match &self.value {
-            Some(Value::String(expression)) => expression.parse().map_err(|error: TextPatternError| {
+            Some(Value::String(expression)) => expression.parse().map_err(|error: TextRegexError| {
                 Problem::new(
                     "value",
                     format!("{expression:?}"),

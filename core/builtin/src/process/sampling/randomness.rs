@@ -15,7 +15,7 @@ const TRACE_ID_DIGITS: usize = 32;
 pub(in crate::process) struct TraceRandomness(u64);
 
 impl TraceRandomness {
-    /// Of a trace id. A W3C trace id has its low 56 bits, as in OpenTelemetry's consistent probability sampling; any other text is
+    /// The randomness of a trace id. A W3C trace id has its low 56 bits, as in OpenTelemetry's consistent probability sampling; any other text is
     /// hashed.
     pub(in crate::process) fn of_trace_id(id: &str) -> Self {
         w3c_randomness(id).unwrap_or_else(|| {
@@ -34,7 +34,7 @@ impl TraceRandomness {
         Self::of_hash(digest.finish_short())
     }
 
-    /// Of an event on its own: the same in every run of a program that logs the same.
+    /// The randomness of an event on its own: the same in every run of a program that logs the same.
     pub(in crate::process) fn of_event(event: &Event<'_>) -> Self {
         let mut digest = DigestKey::fixed().digest();
         digest.number(event.id().producer.into());
