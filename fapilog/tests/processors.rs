@@ -271,3 +271,41 @@ fn an_absence_is_an_alert_without_any_event_and_with_several_shards() {
     until("it is resolved", || states().contains(&"resolved".into()));
     shut_down(&container);
 }
+
+#[test]
+fn a_rate_of_several_threads_and_shards_is_one_alert() {
+    let rule = AlertRule::rate("errors", 100, Duration::from_secs(3600)).level(Level::Error);
+    let alerting = Alerting::new([rule]).unwrap();
+    let (sink, events) = law::memory();
+    let builder = thread_builder().shards(2).processor(move |_| Box::new(alerting.clone()));
+    let container = builder.sink("memory", sink).start().unwrap();
+    std::thread::scope(|scope| {
+        for source in ["a", "b", "c", "d"] {
+            let log = container.logger(source);
+            scope.spawn(move || (0..25).for_each(|number| error!(log, "failed", number)));
+        }
+    });
+    assert_eq!(shut_down(&container).submitted, 101);
+    let (own, _) = own_and_others(parsed(&events));
+    let messages = messages(&own);
+    assert!(messages.len() == 1 && messages[0].ends_with("is firing: 100 events"), "{messages:?}");
+}
+
+#[test]
+fn the_reports_of_adaptive_sampling_in_all_shards_add_up_to_what_was_taken_out() {
+    let sampling = AdaptiveSampling::per_second(1).first(0).key(process::SamplingKey::Level);
+    let (sink, events) = law::memory();
+    let builder = thread_builder().shards(2).processor(move |shard| Box::new(sampling.clone().for_shard(shard)));
+    let container = builder.sink("memory", sink).start().unwrap();
+    std::thread::scope(|scope| {
+        for source in ["a", "b", "c", "d"] {
+            let log = container.logger(source);
+            scope.spawn(move || (0..2000).for_each(|number| info!(log, "tick", number)));
+        }
+    });
+    let accounts = shut_down(&container);
+    let (own, others) = own_and_others(parsed(&events));
+    let dropped: u64 = own.iter().map(|event| event["metrics"]["dropped"].as_u64().unwrap()).sum();
+    assert_eq!((dropped, dropped + others.len() as u64), (accounts.filtered_total(), 8000));
+    assert!(dropped > 7000 && own.iter().all(|event| event["tags"]["key"] == "level"), "{accounts}");
+}
