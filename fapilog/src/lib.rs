@@ -131,6 +131,7 @@ mod book {
     pages! {
         readme: "../../README.md",
         quickstart: "../../docs/quickstart.md",
+        alerting: "../../docs/alerting.md",
         audit_events: "../../docs/audit-events.md",
         console_sink: "../../docs/console-sink.md",
         csv: "../../docs/csv.md",

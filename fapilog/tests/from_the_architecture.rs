@@ -79,6 +79,7 @@ paths! {
         fapilog::metrics::RingMetrics,
         fapilog::metrics::HealthLevel,
         fapilog::process::Sampling,
+        fapilog::process::AdaptiveSampling,
         fapilog::Scope,
         fapilog::Settings,
         fapilog::error::SettingsError,

@@ -2,18 +2,24 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod law;
+#[cfg(feature = "settings")]
+mod processor_settings;
 
 use std::time::Duration;
 
 use fapilog::{
     Container, Level, Logger, Scope, audit,
-    container::ContainerBuilder,
+    container::{ContainerBuilder, ManualClock},
     error,
-    event::{FieldGroup, ValueRef},
+    event::{FieldGroup, Timestamp, ValueRef},
     info,
-    process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
+    process::{
+        self, AdaptiveSampling, AlertRule, Alerting, Comparison, Dedupe, Processor, Projection, Rule, Sampling,
+        SizeGuard, Throttle, WithoutTrace,
+    },
+    scope::TraceParent,
 };
-use law::{end, parsed, started_manual, until};
+use law::{end, parsed, shut_down, started_manual, thread_builder, until};
 use serde_json::{Value, json};
 
 fn with<P: Processor + Clone + Send + Sync + 'static>(processor: P) -> ContainerBuilder {
@@ -178,4 +184,128 @@ fn all_processors_in_a_row_keep_the_law_and_report_their_counts() {
     assert_eq!((reported("dropped"), reported("repeated")), (filtered("throttle"), filtered("dedupe")));
     assert!(reported("dropped") > 0 && reported("repeated") > 0 && filtered("sampling") > 0, "{accounts}");
     assert!(others.iter().all(|event| event["message"] == "INFO: numbers" && event["context"].get("other").is_none()));
+}
+
+#[test]
+fn sampling_keeps_the_logs_of_a_trace_where_opentelemetry_keeps_its_spans() {
+    // Rate 1/4: the low 56 bits of the trace id must be c0000000000000 at least.
+    let sampling = Sampling::new(0.25).unwrap().without_trace(WithoutTrace::Drop);
+    let (lines, filtered) = through(sampling, |log| {
+        for (trace_id, message) in [
+            ("4bf92f3577b34da6a3ce929d0e0e4736", "kept"),
+            ("4bf92f3577b34da6a3bfffffffffffff", "dropped"),
+            ("4bf92f3577b34da6a3c0000000000000", "kept, too"),
+        ] {
+            let header = format!("00-{trace_id}-00f067aa0ba902b7-01");
+            let _entered = Scope::new().trace_parent(&header.parse::<TraceParent>().unwrap()).enter();
+            (0..3).for_each(|_| info!(log, "{message}", message));
+        }
+        info!(log, "without a trace");
+    });
+    let kept: Vec<_> = lines.iter().map(|line| line["context"]["message"].as_str().unwrap()).collect();
+    assert_eq!(kept, ["kept", "kept", "kept", "kept, too", "kept, too", "kept, too"]);
+    assert_eq!(filtered, 4);
+}
+
+#[test]
+fn adaptive_sampling_thins_frequent_call_sites_and_reports_all_that_it_took_out() {
+    let clock = ManualClock::new(Timestamp::from_unix_nanos(1_767_225_600_000_000_000));
+    let sampling = AdaptiveSampling::per_second(1);
+    let builder =
+        Container::builder().manual_clock(&clock).processor(move |shard| Box::new(sampling.clone().for_shard(shard)));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("processors");
+    for _ in 0..3 {
+        for number in 0..500 {
+            info!(log, "frequent", number);
+            if number % 100 == 0 {
+                info!(log, "rare");
+                error!(log, "failed");
+            }
+        }
+        drain.turn();
+        clock.advance(Duration::from_secs(10));
+    }
+    let accounts = end(&container, &mut drain);
+    let (own, others) = own_and_others(parsed(&events));
+    let count = |message: &str| others.iter().filter(|event| event["message"] == message).count();
+    assert_eq!((count("rare"), count("failed")), (15, 15));
+    assert!((30..150).contains(&count("frequent")), "{}", count("frequent"));
+    let dropped: u64 = own.iter().map(|event| event["metrics"]["dropped"].as_u64().unwrap()).sum();
+    assert_eq!(accounts.filtered, [("adaptive_sampling".to_owned(), dropped)]);
+    assert_eq!((own.len(), own[0]["context"]["message"].as_str()), (1, Some("frequent")));
+}
+
+#[test]
+fn an_alert_fires_and_is_resolved_by_the_clock_that_stamps_events() {
+    let clock = ManualClock::new(Timestamp::from_unix_nanos(1_767_225_600_000_000_000));
+    let rule = AlertRule::rate("errors", 3, Duration::from_secs(60)).level(Level::Error).severity(Level::Critical);
+    let alerting = Alerting::new([rule]).unwrap();
+    let builder = Container::builder().manual_clock(&clock).processor(move |_| Box::new(alerting.clone()));
+    let (container, mut drain, events) = started_manual(builder);
+    let log = container.logger("processors");
+    (0..4).for_each(|number| error!(log, "failed", number));
+    drain.turn();
+    clock.advance(Duration::from_secs(60));
+    info!(log, "fine");
+    let accounts = end(&container, &mut drain);
+    assert_eq!((accounts.filtered_total(), accounts.submitted), (0, 7));
+    let (own, _) = own_and_others(parsed(&events));
+    let of = |event: &Value| (event["level"].clone(), event["tags"]["alert.state"].clone(), event["message"].clone());
+    assert_eq!(of(&own[0]), ("CRITICAL".into(), "firing".into(), "alert errors is firing: 4 events".into()));
+    assert_eq!(of(&own[1]), ("INFO".into(), "resolved".into(), "alert errors is resolved: 4 events".into()));
+    assert_eq!(own[0]["context"]["alert.started_at"], "2026-01-01T00:00:00.000000000Z");
+    assert_eq!(own.len(), 2);
+}
+
+#[test]
+fn an_absence_is_an_alert_without_any_event_and_with_several_shards() {
+    let alerting = Alerting::new([AlertRule::absence("silence", Duration::from_millis(20))]).unwrap();
+    let (sink, events) = law::memory();
+    let builder = thread_builder().shards(2).processor(move |_| Box::new(alerting.clone()));
+    let container = builder.sink("memory", sink).start().unwrap();
+    let states =
+        || -> Vec<Value> { parsed(&events).iter().map(|event| event["tags"]["alert.state"].clone()).collect() };
+    until("the absence is reported", || states().contains(&"firing".into()));
+    info!(container.logger("processors"), "an event");
+    until("it is resolved", || states().contains(&"resolved".into()));
+    shut_down(&container);
+}
+
+#[test]
+fn a_rate_of_several_threads_and_shards_is_one_alert() {
+    let rule = AlertRule::rate("errors", 100, Duration::from_secs(3600)).level(Level::Error);
+    let alerting = Alerting::new([rule]).unwrap();
+    let (sink, events) = law::memory();
+    let builder = thread_builder().shards(2).processor(move |_| Box::new(alerting.clone()));
+    let container = builder.sink("memory", sink).start().unwrap();
+    std::thread::scope(|scope| {
+        for source in ["a", "b", "c", "d"] {
+            let log = container.logger(source);
+            scope.spawn(move || (0..25).for_each(|number| error!(log, "failed", number)));
+        }
+    });
+    assert_eq!(shut_down(&container).submitted, 101);
+    let (own, _) = own_and_others(parsed(&events));
+    let messages = messages(&own);
+    assert!(messages.len() == 1 && messages[0].ends_with("is firing: 100 events"), "{messages:?}");
+}
+
+#[test]
+fn the_reports_of_adaptive_sampling_in_all_shards_add_up_to_what_was_taken_out() {
+    let sampling = AdaptiveSampling::per_second(1).first(0).key(process::SamplingKey::Level);
+    let (sink, events) = law::memory();
+    let builder = thread_builder().shards(2).processor(move |shard| Box::new(sampling.clone().for_shard(shard)));
+    let container = builder.sink("memory", sink).start().unwrap();
+    std::thread::scope(|scope| {
+        for source in ["a", "b", "c", "d"] {
+            let log = container.logger(source);
+            scope.spawn(move || (0..2000).for_each(|number| info!(log, "tick", number)));
+        }
+    });
+    let accounts = shut_down(&container);
+    let (own, others) = own_and_others(parsed(&events));
+    let dropped: u64 = own.iter().map(|event| event["metrics"]["dropped"].as_u64().unwrap()).sum();
+    assert_eq!((dropped, dropped + others.len() as u64), (accounts.filtered_total(), 8000));
+    assert!(dropped > 7000 && own.iter().all(|event| event["tags"]["key"] == "level"), "{accounts}");
 }

@@ -7,7 +7,10 @@ use fapilog_plugin::{
 
 use crate::{
     enrich::{context, correlation, hostname, kubernetes, performance, runtime_info, timestamp, user_context},
-    process::{audit_schema, dangerous_content, dedupe, filter, format, projection, sampling, size_guard, throttle},
+    process::{
+        adaptive_sampling, alerting, audit_schema, dangerous_content, dedupe, filter, format, projection, sampling,
+        size_guard, throttle,
+    },
     redact,
 };
 
@@ -35,7 +38,9 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     size_guard::settings::register(registry)?;
     dedupe::settings::register(registry)?;
     sampling::settings::register(registry)?;
+    adaptive_sampling::settings::register(registry)?;
     projection::settings::register(registry)?;
+    alerting::settings::register(registry)?;
     redact::settings::register(registry)
 }
 

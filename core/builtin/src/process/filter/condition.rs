@@ -8,7 +8,7 @@ use std::{
 use fapilog_plugin::event::Event;
 use fapilog_record::value::{SequenceRef, ValueRef};
 
-use crate::process::FieldPath;
+use crate::process::{FieldPath, TextRegex};
 
 /// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,6 +69,8 @@ pub enum Comparison {
     Contains(Operand),
     /// It is text that begins with this.
     StartsWith(String),
+    /// It is text in which this regular expression has a match.
+    Matches(TextRegex),
     /// It is greater.
     Gt(Operand),
     /// It is less.
@@ -94,7 +96,7 @@ impl Condition {
     }
 
     /// Whether it is so.
-    pub(super) fn holds(&self, event: &Event<'_>) -> bool {
+    pub(in crate::process) fn holds(&self, event: &Event<'_>) -> bool {
         let value = self.field.of(event).filter(|value| *value != ValueRef::None);
         let order = |operand| value.and_then(|value| compare(value, operand));
         match &self.comparison {
@@ -110,6 +112,7 @@ impl Condition {
             Comparison::StartsWith(front) => {
                 value.is_some_and(|value| with_text(value, |text| text.starts_with(front.as_bytes())))
             }
+            Comparison::Matches(pattern) => value.is_some_and(|value| with_text(value, |text| pattern.is_match(text))),
         }
     }
 }
@@ -288,6 +291,15 @@ mod tests {
         assert!(holds("GET /health", StartsWith("GET ".into())) && !holds("GET", StartsWith("GET ".into())));
         assert!(holds("GET /health", Contains("/health".into())) && !holds("GET /", Contains("health".into())));
         assert!(holds("b", Gt("a".into())) && holds(b"raw".as_slice(), Eq("raw".into())) && holds('x', Eq("x".into())));
+    }
+
+    #[test]
+    fn a_regular_expression_is_for_text_alone() {
+        let matches = |expression: &str| Comparison::Matches(expression.parse().unwrap());
+        assert!(
+            holds("GET /orders/42", matches("/orders/[0-9]+$")) && !holds("GET /orders", matches("/orders/[0-9]+$"))
+        );
+        assert!(holds('x', matches("^x$")) && !holds(42, matches("42")) && !holds(ValueRef::None, matches("")));
     }
 
     #[test]

@@ -3,9 +3,11 @@
 mod condition;
 mod rule;
 pub(crate) mod settings;
+mod text_regex;
 
 pub use condition::{Comparison, Condition, Operand};
 pub use rule::Rule;
+pub use text_regex::{TextRegex, TextRegexError};
 
 use fapilog_plugin::{
     error::PluginError,

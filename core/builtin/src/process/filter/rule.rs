@@ -72,6 +72,12 @@ impl Rule {
         self
     }
 
+    /// Only events for which this condition holds.
+    pub(super) fn condition(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
     /// Whether the event is to be kept, if the rule applies to it.
     pub(super) fn decide(&self, event: &Event<'_>) -> Option<bool> {
         let is_its_affair = self.takes_level(event.level())

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    process::{Comparison, Filter, Operand, Rule},
+    process::{Comparison, Condition, Filter, Operand, Rule, TextRegex, TextRegexError},
     registration::about,
 };
 
@@ -53,9 +53,10 @@ enum RuleAction {
     Drop,
 }
 
+/// `{ field = "path", is = "eq", value = "/" }`
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ConditionSettings {
+pub(in crate::process) struct ConditionSettings {
     field: String,
     is: Is,
     value: Option<Value>,
@@ -71,6 +72,7 @@ enum Is {
     Missing,
     Contains,
     StartsWith,
+    Matches,
     Gt,
     Lt,
     Ge,
@@ -107,8 +109,8 @@ impl RuleSettings {
         rule = self.sources.into_iter().fold(rule, Rule::source);
         let mut problems = Vec::new();
         for (index, condition) in self.when.into_iter().enumerate() {
-            match condition.comparison() {
-                Ok(comparison) => rule = rule.when(condition.field, comparison),
+            match condition.condition() {
+                Ok(condition) => rule = rule.condition(condition),
                 Err(problem) => problems.push(problem.below(&format!("when[{index}]"))),
             }
         }
@@ -117,6 +119,11 @@ impl RuleSettings {
 }
 
 impl ConditionSettings {
+    pub(in crate::process) fn condition(self) -> Result<Condition, Problem> {
+        let comparison = self.comparison()?;
+        Ok(Condition::new(self.field, comparison))
+    }
+
     fn comparison(&self) -> Result<Comparison, Problem> {
         Ok(match self.is {
             Is::Exists => return self.without_value(Comparison::Exists),
@@ -125,6 +132,7 @@ impl ConditionSettings {
                 Some(Value::String(front)) => Comparison::StartsWith(front.clone()),
                 _ => return Err(self.wrong("it must be text")),
             },
+            Is::Matches => Comparison::Matches(self.pattern()?),
             Is::Eq => Comparison::Eq(self.operand()?),
             Is::Ne => Comparison::Ne(self.operand()?),
             Is::Contains => Comparison::Contains(self.operand()?),
@@ -137,6 +145,19 @@ impl ConditionSettings {
 
     fn without_value(&self, comparison: Comparison) -> Result<Comparison, Problem> {
         if self.value.is_some() { Err(self.wrong("this comparison has none; leave it out")) } else { Ok(comparison) }
+    }
+
+    fn pattern(&self) -> Result<TextRegex, Problem> {
+        match &self.value {
+            Some(Value::String(expression)) => expression.parse().map_err(|error: TextRegexError| {
+                Problem::new(
+                    "value",
+                    format!("{expression:?}"),
+                    format!("it is no regular expression of at most 1 MiB in compiled form: {}", error.reason),
+                )
+            }),
+            _ => Err(self.wrong("it must be text")),
+        }
     }
 
     fn operand(&self) -> Result<Operand, Problem> {

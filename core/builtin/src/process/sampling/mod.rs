@@ -1,5 +1,6 @@
 //! Sampling: keeps a part of the events, and traces as a whole.
 
+pub(in crate::process) mod randomness;
 pub(crate) mod settings;
 
 use std::{
@@ -10,27 +11,55 @@ use std::{
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event},
+    named_enum,
     per_call_site::PerCallSite,
     processor::Processor,
 };
-use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, value::ValueRef};
+use fapilog_record::{call_site::Descriptor, field_group::FieldGroup, level::Level, value::ValueRef};
 use thiserror::Error;
 
-use crate::process::digest::DigestKey;
+use crate::process::{
+    FieldPath,
+    digest::DigestKey,
+    sampling::randomness::{SamplingThreshold, TraceIdPlace, TraceRandomness},
+};
 
 /// Number of messages made at run time that are known at once. A message beyond it has no first occurrence.
 const MESSAGES_MAX: usize = 10_000;
+/// The metric of a kept event: the part of such events that is kept.
+pub(in crate::process) const SAMPLE_RATE: &str = "sample_rate";
 /// Default of the time for which first occurrences are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Keeps a part of the events, chosen by hash.
+named_enum! {
+    /// The treatment of an event without a trace id.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+    #[non_exhaustive]
+    pub enum WithoutTrace {
+        /// It is chosen on its own, at the rate.
+        #[default]
+        Sample = "sample",
+        /// It stays.
+        Keep = "keep",
+        /// It is taken out.
+        Drop = "drop",
+    }
+}
+
+/// Keeps a part of the events, and traces as a whole.
 ///
-/// Events of one correlation id are kept or taken out together, by every process that samples at this rate; others are
-/// chosen one by one. A kept event has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate`
-/// events.
+/// Events of one trace are kept or taken out together, by every shard, process and host that samples at this rate; all that a
+/// lower rate keeps is kept by a higher one, too. The id of a trace is the correlation id, or a [field](Self::trace_field).
+/// Events without an id are chosen one by one, unless [set otherwise](Self::without_trace).
 ///
-/// ERROR and above, AUDIT and SECURITY among them, always stay, and so do the first [occurrences](Self::first); these have
-/// no `sample_rate`, as each stands for itself.
+/// A trace stays if its randomness is at least `(1 - rate) * 2^56`. The randomness of a W3C trace id (32 hexadecimal digits) is
+/// its low 56 bits, as in OpenTelemetry's consistent probability sampling: the logs of a trace stay where such a sampler of this
+/// rate keeps its spans. Any other id is hashed, by SipHash-1-3 under a key of zeros.
+///
+/// A kept event has the rate as `metrics.sample_rate`, so a reader can count it as `1 / sample_rate` events.
+///
+/// ERROR and above, AUDIT and SECURITY among them, [always stay](Self::keep_level), and so do the first
+/// [occurrences](Self::first); these have no `sample_rate`, as each stands for itself.
 ///
 /// ```
 /// use std::time::Duration;
@@ -46,7 +75,12 @@ const WINDOW: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Sampling {
     rate: f64,
+    threshold: SamplingThreshold,
     is_per_trace: bool,
+    trace_id: TraceIdPlace,
+    without_trace: WithoutTrace,
+    keep_level: Level,
+    writes_rate: bool,
     first: u32,
     window: Duration,
     window_start: Option<Instant>,
@@ -83,7 +117,12 @@ impl Sampling {
         }
         Ok(Self {
             rate,
+            threshold: SamplingThreshold::of_rate(rate),
             is_per_trace: true,
+            trace_id: TraceIdPlace::default(),
+            without_trace: WithoutTrace::default(),
+            keep_level: Level::Error,
+            writes_rate: true,
             first: 0,
             window: WINDOW,
             window_start: None,
@@ -94,10 +133,38 @@ impl Sampling {
         })
     }
 
-    /// Whether events of one correlation id are kept or taken out together. Default: they are.
+    /// Whether events of one trace are kept or taken out together. Default: they are.
     #[must_use]
     pub fn per_trace(mut self, is_per_trace: bool) -> Self {
         self.is_per_trace = is_per_trace;
+        self
+    }
+
+    /// The field that has the trace id, such as `trace_id`. Events without it have their correlation id as trace id. Default: none.
+    #[must_use]
+    pub fn trace_field(mut self, field: impl Into<FieldPath>) -> Self {
+        self.trace_id.field = Some(field.into());
+        self
+    }
+
+    /// The treatment of events without a trace id. Default: each is chosen on its own.
+    #[must_use]
+    pub fn without_trace(mut self, treatment: WithoutTrace) -> Self {
+        self.without_trace = treatment;
+        self
+    }
+
+    /// The level from which events always stay. AUDIT and SECURITY stay at any setting. Default: ERROR.
+    #[must_use]
+    pub fn keep_level(mut self, level: Level) -> Self {
+        self.keep_level = level.min(Level::Audit);
+        self
+    }
+
+    /// Whether a kept event has the rate as `metrics.sample_rate`. Default: it has.
+    #[must_use]
+    pub fn write_rate(mut self, is_written: bool) -> Self {
+        self.writes_rate = is_written;
         self
     }
 
@@ -158,23 +225,34 @@ impl Sampling {
         Some(self.messages.entry(message).or_default())
     }
 
-    fn is_chosen(&self, event: &Event<'_>) -> bool {
-        // Known to all, so that all processes choose the same traces.
-        let mut digest = DigestKey::fixed().digest();
-        match event.correlation_id().filter(|_| self.is_per_trace) {
-            Some(id) => digest.text(id),
-            None => {
-                digest.number(event.id().producer.into());
-                digest.number(event.id().sequence);
-            }
+    /// Whether the event stays, and whether by chance: then it stands for others, too.
+    fn choice(&self, event: &Event<'_>) -> SamplingChoice {
+        let by_chance = |randomness| {
+            if self.threshold.keeps(randomness) { SamplingChoice::KeptByChance } else { SamplingChoice::Dropped }
+        };
+        if !self.is_per_trace {
+            return by_chance(TraceRandomness::of_event(event));
         }
-        share(digest.finish_short()) < self.rate
+        match (self.trace_id.randomness(event), self.without_trace) {
+            (Some(randomness), _) => by_chance(randomness),
+            (None, WithoutTrace::Sample) => by_chance(TraceRandomness::of_event(event)),
+            (None, WithoutTrace::Keep) => SamplingChoice::Kept,
+            (None, WithoutTrace::Drop) => SamplingChoice::Dropped,
+        }
+    }
+
+    /// Whether all events stay as they are.
+    fn keeps_all(&self) -> bool {
+        self.rate >= 1.0 && !(self.is_per_trace && self.without_trace == WithoutTrace::Drop)
     }
 }
 
-/// A hash as a number from 0, below 1: its upper 53 bits, which an `f64` holds.
-fn share(hash: u64) -> f64 {
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
+/// The decision on an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SamplingChoice {
+    Dropped,
+    Kept,
+    KeptByChance,
 }
 
 impl Processor for Sampling {
@@ -183,22 +261,23 @@ impl Processor for Sampling {
     }
 
     fn process(&mut self, batch: &mut Batch<'_>) -> Result<(), PluginError> {
-        if self.rate >= 1.0 {
+        if self.keeps_all() {
             return Ok(());
         }
         if self.first > 0 {
             self.turn_window(batch.instant());
         }
-        let rate = ValueRef::F64(self.rate);
+        let writes_rate = self.writes_rate && self.rate < 1.0;
         batch.retain_mut(|event| {
-            if event.level().is_urgent() || event.is_internal() || (self.first > 0 && self.is_among_first(event)) {
+            if event.level() >= self.keep_level || event.is_internal() || (self.first > 0 && self.is_among_first(event))
+            {
                 return true;
             }
-            let is_chosen = self.is_chosen(event);
-            if is_chosen {
-                event.add_field(FieldGroup::Metrics, "sample_rate", rate);
+            let choice = self.choice(event);
+            if choice == SamplingChoice::KeptByChance && writes_rate {
+                event.add_field(FieldGroup::Metrics, SAMPLE_RATE, ValueRef::F64(self.rate));
             }
-            is_chosen
+            choice != SamplingChoice::Dropped
         });
         Ok(())
     }
@@ -206,10 +285,8 @@ impl Processor for Sampling {
 
 #[cfg(test)]
 mod tests {
-    use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
-    use fapilog_record::level::Level;
-
     use super::*;
+    use fapilog_plugin::testing::{TestBatches, TestEvent, test_event};
 
     fn sampling(rate: f64) -> Sampling {
         Sampling::new(rate).unwrap()
@@ -275,6 +352,79 @@ mod tests {
             assert_eq!(kept(&mut sampling(0.0), &TestBatches::new(), &[test_event("event").level(level)]), [None]);
         }
         assert_eq!(kept(&mut sampling(0.0), &TestBatches::new(), &[test_event("event").level(Level::Warning)]), []);
+    }
+
+    #[test]
+    fn the_level_that_always_stays_is_a_setting_below_audit() {
+        let stay = |keep, level| {
+            !kept(&mut sampling(0.0).keep_level(keep), &TestBatches::new(), &[test_event("event").level(level)])
+                .is_empty()
+        };
+        assert!(stay(Level::Warning, Level::Warning) && !stay(Level::Warning, Level::Info));
+        assert!(!stay(Level::Critical, Level::Error));
+        assert!(stay(Level::Security, Level::Audit) && !stay(Level::Security, Level::Critical));
+    }
+
+    #[test]
+    fn a_w3c_trace_stays_where_opentelemetry_keeps_its_spans() {
+        // At a rate of 1/4, the low 56 bits must be c0000000000000 at least.
+        let stays = |id: &str| {
+            let event = test_event("event").field(FieldGroup::Context, "trace_id", id);
+            kept(&mut sampling(0.25).trace_field("trace_id"), &TestBatches::new(), &[event]).len() == 1
+        };
+        assert!(stays("4bf92f3577b34da6a3ce929d0e0e4736"));
+        assert!(stays("ffffffffffffffffffc0000000000000") && !stays("ffffffffffffffffffbfffffffffffff"));
+    }
+
+    #[test]
+    fn a_trace_field_counts_before_the_correlation_id_and_gives_the_same_choice() {
+        for trace in 0..50 {
+            let id = format!("trace-{trace}");
+            let by_field = test_event("e").field(FieldGroup::CorrelationId, "", "trace-3");
+            let by_field = by_field.field(FieldGroup::Tags, "trace", id.as_str());
+            let by_id = test_event("e").field(FieldGroup::CorrelationId, "", id.as_str());
+            let mut sampling = sampling(0.5).trace_field("tags.trace");
+            let [by_field, by_id] =
+                [by_field, by_id].map(|event| kept(&mut sampling, &TestBatches::new(), &[event]).len());
+            assert_eq!(by_field, by_id, "{id}");
+        }
+    }
+
+    #[test]
+    fn events_without_a_trace_are_sampled_kept_or_dropped() {
+        let rates = |rate, treatment| {
+            let mut sampling = sampling(rate).without_trace(treatment);
+            kept(&mut sampling, &TestBatches::new(), &vec![test_event("event"); 1000])
+        };
+        let sampled = rates(0.5, WithoutTrace::Sample);
+        assert!(sampled.len() < 600 && sampled.iter().all(|rate| *rate == Some(0.5)), "{}", sampled.len());
+        assert_eq!(rates(0.0, WithoutTrace::Keep), vec![None; 1000]);
+        assert_eq!(rates(1.0, WithoutTrace::Drop), []);
+        let mut dropping = sampling(1.0).without_trace(WithoutTrace::Drop);
+        let traced = test_event("event").field(FieldGroup::CorrelationId, "", "7f3a");
+        let audit = test_event("event").level(Level::Audit);
+        assert_eq!(kept(&mut dropping, &TestBatches::new(), &[traced, audit]), [None, None]);
+    }
+
+    #[test]
+    fn the_rate_is_not_written_if_that_is_set() {
+        let rates = kept(&mut sampling(0.5).write_rate(false), &TestBatches::new(), &vec![test_event("event"); 100]);
+        assert!(!rates.is_empty() && rates.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn all_that_a_lower_rate_keeps_is_kept_by_a_higher_one() {
+        let traces: Vec<String> = (0..200).map(|trace| format!("trace-{trace}")).collect();
+        let events: Vec<_> =
+            traces.iter().map(|id| test_event(id).field(FieldGroup::CorrelationId, "", id.as_str())).collect();
+        let chosen = |rate| {
+            TestBatches::new().events(&events, |batch| {
+                sampling(rate).process(batch).unwrap();
+                batch.events().iter().map(|event| event.id().sequence).collect::<Vec<_>>()
+            })
+        };
+        let (low, high) = (chosen(0.1), chosen(0.4));
+        assert!(!low.is_empty() && low.len() < high.len() && low.iter().all(|event| high.contains(event)));
     }
 
     #[test]
