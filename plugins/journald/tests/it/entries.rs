@@ -9,17 +9,13 @@ const CONTEXT: FieldGroup = FieldGroup::Context;
 
 #[test]
 fn a_log_call_is_an_entry_with_its_place_and_all_its_fields() {
-    let line = line!() + 2;
+    let mut line = 0;
     let entry = entry_of(
         |sink| sink,
         |container| {
-            warn!(
-                container.logger("orders"),
-                "order {order_id} filled",
-                order_id = 42,
-                price = 101.25,
-                tags.region = "eu"
-            );
+            let (log, price) = (container.logger("orders"), 101.25);
+            line = line!() + 1;
+            warn!(log, "order {order_id} filled", order_id = 42, price, tags.region = "eu");
         },
     );
     assert_eq!((entry.text("PRIORITY"), entry.text("LEVEL"), entry.text("LOGGER")), ("4", "WARNING", "orders"));
