@@ -5,7 +5,7 @@ use fapilog_plugin::field_group::FieldGroup;
 /// The longest name that journald keeps, in bytes. It ignores a field of a longer name.
 pub(crate) const NAME_BYTES_MAX: usize = 64;
 
-/// What stands in front of a name that the journal does not allow, or that has a meaning of its own.
+/// The text in front of a name that the journal does not allow, or that has a meaning of its own.
 const ESCAPE: &[u8] = b"FIELD_";
 
 /// Names that the sink writes, or that journald acts on (`OBJECT_PID`). A field of such a name has [`ESCAPE`] in front.
@@ -37,11 +37,11 @@ const SHARED_NAMES: [&str; 2] = ["trace_id", "span_id"];
 
 /// The rule by which fields are named.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct FieldNames {
+pub(crate) struct FieldNaming {
     prefix: Box<str>,
 }
 
-impl FieldNames {
+impl FieldNaming {
     /// `prefix` stands in front of each name.
     pub(crate) fn new(prefix: &str) -> Self {
         Self { prefix: prefix.into() }
@@ -97,7 +97,7 @@ mod tests {
 
     fn name(prefix: &str, group: FieldGroup, name: &str) -> String {
         let mut out = b"before".to_vec();
-        FieldNames::new(prefix).put(group, name, &mut out);
+        FieldNaming::new(prefix).put(group, name, &mut out);
         String::from_utf8(out.split_off(6)).unwrap()
     }
 

@@ -14,7 +14,7 @@ use fapilog_plugin::{
 
 use crate::{
     encode::{EncodeOptions, MessageId},
-    field_name::{FieldNames, is_prefix},
+    field_name::{FieldNaming, is_prefix},
     priority::{Facility, Priority, PriorityMap},
 };
 
@@ -160,7 +160,7 @@ impl Journald {
     pub(crate) fn encode_options(&self) -> EncodeOptions {
         let identifier = self.identifier.clone().unwrap_or_else(program_name);
         let id = self.message_id.as_deref().and_then(MessageId::parse);
-        EncodeOptions::new(FieldNames::new(&self.field_prefix), self.priorities, self.entry_bytes_max)
+        EncodeOptions::new(FieldNaming::new(&self.field_prefix), self.priorities, self.entry_bytes_max)
             .identifier(&identifier, self.facility)
             .message_ids(id, &self.message_id_field)
     }

@@ -47,14 +47,14 @@ impl ProducerFields {
 
 /// The context that events of a batch share: rendered once.
 #[derive(Debug, Default)]
-pub(super) struct SharedFields {
+pub(super) struct SharedContextFields {
     /// Address and length of the slice. The address is valid within a batch.
     cached: (usize, usize),
     text: Vec<u8>,
     has_message_id: bool,
 }
 
-impl SharedFields {
+impl SharedContextFields {
     pub(super) fn clear(&mut self) {
         self.cached = (0, 0);
     }
@@ -101,7 +101,7 @@ pub(super) struct ScopeFields {
 
 /// The rendered fields of a scope.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct ScopeText<'a> {
+pub(super) struct RenderedScope<'a> {
     pub(super) correlation_id: &'a [u8],
     pub(super) fields: &'a [u8],
 }
@@ -109,9 +109,9 @@ pub(super) struct ScopeText<'a> {
 impl ScopeFields {
     /// The fields of an event's scope. `None` if they cannot stand beside the arguments of the event as they are.
     #[inline]
-    pub(super) fn of(&mut self, options: &EncodeOptions, event: &Event<'_>) -> Option<ScopeText<'_>> {
+    pub(super) fn of(&mut self, options: &EncodeOptions, event: &Event<'_>) -> Option<RenderedScope<'_>> {
         if event.scope().is_empty() {
-            return Some(ScopeText::default());
+            return Some(RenderedScope::default());
         }
         if self.scope != event.scope().as_bytes() {
             self.render(options, event);
@@ -125,7 +125,7 @@ impl ScopeFields {
                 is_free
             }
         };
-        (self.is_whole && is_free).then_some(ScopeText { correlation_id: &self.correlation_id, fields: &self.text })
+        (self.is_whole && is_free).then_some(RenderedScope { correlation_id: &self.correlation_id, fields: &self.text })
     }
 
     #[cold]

@@ -20,13 +20,13 @@ use fapilog_plugin::{
 pub(crate) use crate::encode::message_id::MessageId;
 use crate::{
     encode::{
-        context::{ProducerFields, ScopeFields, ScopeText, SharedFields, put_named},
+        context::{ProducerFields, RenderedScope, ScopeFields, SharedContextFields, put_named},
         cut::cut_entry,
         site::{EntryHead, SiteEntry},
         value::{put_binary, put_field, put_line, put_text},
     },
     entry::is_entry,
-    field_name::FieldNames,
+    field_name::FieldNaming,
     priority::{Facility, Priority, PriorityMap},
 };
 
@@ -41,7 +41,7 @@ const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGro
 /// How entries are written.
 #[derive(Debug, Clone)]
 pub(crate) struct EncodeOptions {
-    pub(crate) names: FieldNames,
+    pub(crate) names: FieldNaming,
     pub(crate) priorities: PriorityMap,
     /// The fields that all entries have.
     front: Vec<u8>,
@@ -51,7 +51,7 @@ pub(crate) struct EncodeOptions {
 }
 
 impl EncodeOptions {
-    pub(crate) fn new(names: FieldNames, priorities: PriorityMap, entry_bytes_max: usize) -> Self {
+    pub(crate) fn new(names: FieldNaming, priorities: PriorityMap, entry_bytes_max: usize) -> Self {
         Self {
             names,
             priorities,
@@ -107,7 +107,7 @@ pub(crate) struct EntryEncoder {
     loggers: PerSource<FixedText>,
     producer: ProducerFields,
     scope: ScopeFields,
-    shared: SharedFields,
+    shared: SharedContextFields,
     clock: UtcClock,
     name: Vec<u8>,
 }
@@ -120,7 +120,7 @@ impl EntryEncoder {
             loggers: PerSource::new(),
             producer: ProducerFields::default(),
             scope: ScopeFields::default(),
-            shared: SharedFields::default(),
+            shared: SharedContextFields::default(),
             clock: UtcClock::default(),
             name: Vec::new(),
         }
@@ -149,7 +149,7 @@ impl EntryEncoder {
         let site = sites.get_or_insert_with(event.descriptor(), || SiteEntry::new(options, event.descriptor()));
         let logger = loggers.get_or_insert_with(event.source(), || logger_field(event));
         let others = if site.fits(event) { scope.of(options, event).zip(shared.of(options, event)) } else { None };
-        let Some((ScopeText { correlation_id, fields }, shared)) = others else {
+        let Some((RenderedScope { correlation_id, fields }, shared)) = others else {
             let mut front = |out: &mut Vec<u8>| put_origin(event, logger, producer, clock, out);
             return put_whole(options, event, &mut front, name, out);
         };

@@ -73,7 +73,7 @@ pub(super) struct SiteArgument {
     pub(super) root_offset: usize,
 }
 
-/// What the entries of a call site have in common.
+/// The common part of the entries of a call site.
 #[derive(Debug)]
 pub(super) struct SiteEntry {
     pub(super) head: FixedText,

@@ -1,7 +1,9 @@
 //! Entries of any fields, against a model of their own.
 
+use fapilog::{Scope, info};
 use fapilog_plugin::{
     field_group::FieldGroup,
+    sink::Payload,
     testing::{TestBatches, test_event},
     value::ValueRef,
 };
@@ -9,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::{
     strict_parser::ReadEntry,
-    support::{encoded, named, sink},
+    support::{encoded, entries_of, named, sink},
 };
 
 #[derive(Debug, Clone)]
@@ -136,5 +138,78 @@ proptest! {
                 prop_assert!(whole_value.starts_with(value));
             }
         }
+    }
+}
+
+/// A field of a scope.
+type ScopeField = (FieldGroup, &'static str, AnyValue);
+
+fn scope_fields() -> impl Strategy<Value = Vec<ScopeField>> {
+    let names = prop::sample::select(vec!["user", "number", "region", "trace_id", "message_id", "x y"]);
+    prop::collection::vec((groups(), names, values()), 0..6)
+}
+
+/// The fields of a scope as they are in an entry, without those that arguments of the call have in their place.
+fn stored_scope(fields: &[ScopeField], arguments: &[(FieldGroup, &str)]) -> Vec<(String, Vec<u8>)> {
+    let mut stored: Vec<((FieldGroup, &str), Vec<u8>)> = Vec::new();
+    for (group, name, value) in fields.iter().filter(|(group, name, _)| !arguments.contains(&(*group, *name))) {
+        stored.retain(|(key, _)| *key != (*group, *name));
+        stored.push(((*group, name), value.stored()));
+    }
+    stored.into_iter().map(|((group, name), value)| (stored_name(group, name), value)).collect()
+}
+
+/// The fields of an event behind its message, in the order of their names.
+fn fields_of(entry: &ReadEntry) -> Vec<(String, Vec<u8>)> {
+    let behind_message = entry.fields.iter().position(|(name, _)| name == "MESSAGE").unwrap() + 1;
+    let mut fields = entry.fields[behind_message..].to_vec();
+    fields.sort();
+    fields
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn the_fields_of_any_scopes_are_beside_those_of_the_call(scopes in prop::collection::vec(scope_fields(), 1..24)) {
+        let entries = entries_of(|sink| sink, |container| {
+            let log = container.logger("orders");
+            for fields in &scopes {
+                let scope = fields.iter().fold(Scope::new(), |scope, (group, name, value)| {
+                    scope.field(*group, name, value.as_ref())
+                });
+                let _entered = scope.enter();
+                info!(log, "order", user = "own", number = 1, tags.region = "own");
+                info!(log, "late");
+            }
+        });
+        let (context, tags) = (FieldGroup::Context, FieldGroup::Tags);
+        let arguments = [(context, "user"), (context, "number"), (tags, "region")];
+        let own = [("USER", "own"), ("NUMBER", "1"), ("TAGS_REGION", "own")];
+        let own = own.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec()));
+        for (fields, entries) in scopes.iter().zip(entries.chunks(2)) {
+            let mut expected = [&own[..], &stored_scope(fields, &arguments)].concat();
+            expected.sort();
+            prop_assert_eq!(fields_of(&entries[0]), expected);
+            let mut expected = stored_scope(fields, &[]);
+            expected.sort();
+            prop_assert_eq!(fields_of(&entries[1]), expected);
+        }
+    }
+
+    #[test]
+    fn records_of_any_bytes_become_entries(records in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..60), 0..8)) {
+        let mut sink = sink(&named());
+        let mut other = Payload::new(100);
+        for record in &records {
+            other.buffer().extend_from_slice(record);
+            other.end_record();
+        }
+        let mut payload = sink.payload().unwrap();
+        sink.append_records(&other, &mut payload);
+        let stored: Vec<_> = crate::support::records(&payload).iter().map(|entry| ReadEntry::parse(entry)).collect();
+        let messages: Vec<_> = stored.iter().map(|entry| entry.bytes("MESSAGE")).collect();
+        let expected: Vec<_> = records.iter().map(|record| record.strip_suffix(b"\n").unwrap_or(record)).collect();
+        prop_assert_eq!(messages, expected);
     }
 }

@@ -48,8 +48,8 @@ fn each_setting_of_entries_changes_them() {
     assert_eq!(entries(&format!("message_id = {id:?}"))[0].text("MESSAGE_ID"), id);
     let own = &entries("message_id_field = \"kind\"")[0];
     assert_eq!((own.text("MESSAGE_ID"), own.has("KIND")), ("f77379a8490b408bbe5f6940505a777b", false));
-    let priorities = entries("priorities = { info = \"notice\" }");
-    assert_eq!((priorities[0].text("PRIORITY"), priorities[1].text("PRIORITY")), ("5", "4"));
+    let priorities = entries("priorities = { info = \"crit\" }");
+    assert_eq!((priorities[0].text("PRIORITY"), priorities[1].text("PRIORITY")), ("2", "4"));
     assert_eq!(entries("entry_bytes_max = \"2 KiB\"")[0].text("TRUNCATED"), "true");
 }
 
@@ -74,6 +74,15 @@ fn a_payload_is_as_long_as_its_setting_and_ends_at_its_timeout() {
     let (took_longer, few) = queued("timeout = \"700ms\"\npayload_bytes = \"1 MiB\"");
     assert!(took_longer >= 700 && took < took_longer, "{took} ms, {took_longer} ms");
     assert!(many > few, "{many} {few}");
+}
+
+#[test]
+fn the_settings_on_the_page_of_the_book_are_valid() {
+    let page = include_str!("../../../../docs/journald-sink.md");
+    let (_, settings) = page.split_once("[plugin_config.journald]\n").unwrap();
+    let (settings, _) = settings.split_once("```").unwrap();
+    let entry = &entries(settings)[0];
+    assert_eq!((entry.text("SYSLOG_IDENTIFIER"), entry.text("SHOP_ORDER_ID")), ("shop", "42"));
 }
 
 #[test]
