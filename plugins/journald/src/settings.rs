@@ -153,8 +153,11 @@ impl Journald {
         self.payload_bytes
     }
 
-    pub(crate) fn policy() -> DeliveryPolicy {
-        DeliveryPolicy::default().attempts(12).backoff(Duration::from_millis(100), 2.0, Duration::from_secs(10))
+    /// The limit of an attempt is beyond the sink's own: an attempt that the engine gives up would go on, and its entries come twice.
+    pub(crate) fn policy(&self) -> DeliveryPolicy {
+        let policy = DeliveryPolicy::default();
+        let timeout = policy.timeout.max(2 * self.timeout);
+        policy.timeout(timeout).attempts(12).backoff(Duration::from_millis(100), 2.0, Duration::from_secs(10))
     }
 
     pub(crate) fn encode_options(&self) -> EncodeOptions {

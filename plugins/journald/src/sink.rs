@@ -42,7 +42,7 @@ impl SinkFactory for Journald {
 
     /// A restart of journald takes seconds: more attempts than the default, and closer together.
     fn delivery(&self) -> DeliveryPolicy {
-        Journald::policy()
+        self.policy()
     }
 
     fn assurances(&self) -> Assurances {

@@ -219,6 +219,15 @@ fn a_container_that_falls_back_to_the_journal_delivers_its_events_there() {
 }
 
 #[test]
+fn an_attempt_ends_by_the_time_limit_of_the_sink_before_that_of_the_engine() {
+    for seconds in [1, 20, 300] {
+        let policy = Journald::new().timeout(Duration::from_secs(seconds)).delivery();
+        assert!(policy.timeout >= Duration::from_secs(2 * seconds), "{policy:?}");
+        assert_eq!(policy.check(), []);
+    }
+}
+
+#[test]
 fn the_sink_assures_no_more_than_another_program_of_this_machine() {
     assert_eq!(Journald::new().assurances(), Assurances::unknown().place(SinkPlace::Local));
 }

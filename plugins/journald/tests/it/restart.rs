@@ -16,7 +16,7 @@ use crate::{
     support::{builder, directory, shut_down},
 };
 
-const EVENTS: u64 = 20_000;
+const EVENTS: u64 = 12_000;
 
 #[test]
 fn nothing_is_lost_and_nothing_comes_twice_while_journald_is_restarted() {
