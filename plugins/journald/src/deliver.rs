@@ -144,3 +144,61 @@ fn stopped_at(index: usize, payload: &Payload, rejected: Vec<usize>, error: Sink
         permanent => SinkError::rejected(rejected.into_iter().chain(left).collect::<Vec<_>>(), permanent),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::sink::SinkErrorKind;
+
+    use super::*;
+
+    /// Four records of 1, 2, 3 and 4 bytes.
+    fn payload() -> Payload {
+        let mut payload = Payload::new(100);
+        for record in ["a", "bb", "ccc", "dddd"] {
+            payload.buffer().extend_from_slice(record.as_bytes());
+            payload.end_record();
+        }
+        payload
+    }
+
+    #[test]
+    fn a_payload_that_stops_at_its_first_record_is_not_delivered_at_all() {
+        let error = stopped_at(0, &payload(), Vec::new(), SinkError::retryable("busy"));
+        assert!(matches!(error, SinkError::Retryable { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_payload_that_stops_at_a_later_record_is_delivered_in_part() {
+        let error = stopped_at(2, &payload(), Vec::new(), SinkError::retryable("busy"));
+        assert!(matches!(error, SinkError::Partial { records: 2, bytes: 3, .. }), "{error:?}");
+    }
+
+    #[test]
+    fn records_behind_a_refused_one_are_retryable_only_where_the_error_is() {
+        let error = stopped_at(2, &payload(), vec![1], SinkError::retryable("busy"));
+        let SinkError::PerRecord { rejected, retryable, .. } = error else { panic!("{error:?}") };
+        assert_eq!((rejected, retryable), (vec![1], vec![2, 3]));
+        let error = stopped_at(2, &payload(), vec![1], SinkError::permanent("denied"));
+        assert_eq!(error.kind(), SinkErrorKind::Rejected);
+        let SinkError::PerRecord { rejected, retryable, .. } = error else { panic!("{error:?}") };
+        assert_eq!((rejected, retryable), (vec![1, 2, 3], vec![]));
+    }
+
+    #[test]
+    fn a_failure_is_retryable_permanent_or_of_a_single_entry() {
+        use SendFailure::{SealedFile, Socket};
+        let kinds = |failure: SendFailure| (failure.passes_by_itself(), failure.is_of_the_entry());
+        for errno in [Errno::NOENT, Errno::CONNREFUSED, Errno::AGAIN, Errno::NOBUFS, Errno::TOOMANYREFS] {
+            assert_eq!(kinds(Socket(errno)), (true, false), "{errno}");
+        }
+        for errno in [Errno::MFILE, Errno::NOMEM, Errno::NOSPC] {
+            assert_eq!(kinds(SealedFile(errno)), (true, false), "{errno}");
+        }
+        for failure in [SealedFile(Errno::ACCESS), SealedFile(Errno::NOSYS), Socket(Errno::MSGSIZE)] {
+            assert_eq!(kinds(failure), (false, true), "{failure:?}");
+        }
+        for errno in [Errno::ACCESS, Errno::PERM, Errno::PROTOTYPE] {
+            assert_eq!(kinds(Socket(errno)), (false, false), "{errno}");
+        }
+    }
+}

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog::{error, info, metrics::LossReason, sink::SinkOptions};
+use fapilog::{
+    error, info,
+    metrics::LossReason,
+    sink::{OnFull, SinkOptions, SpillOptions},
+};
 use fapilog_journald::Journald;
 use fapilog_plugin::{
     sink::{Assurances, DeliveryPolicy, Payload, Sink, SinkError, SinkErrorKind, SinkFactory, SinkPlace},
@@ -72,6 +76,29 @@ fn entries_wait_for_a_journald_that_starts_later() {
     let accounts = shut_down(&container);
     drop(server);
     assert_eq!((got.count(), accounts.delivered_total()), (100, 100), "{accounts}");
+}
+
+#[test]
+fn entries_that_waited_on_disk_come_once_after_a_restart_of_the_program() {
+    let ((directory, socket), got) = (directory(), GotEntries::default());
+    let start = || {
+        let spill = SpillOptions::new(directory.path().join("spill"));
+        let options = SinkOptions::new().on_full(OnFull::Spill).spill(spill);
+        builder().sink_with("journald", Journald::new().socket(&socket), options).start().unwrap()
+    };
+    let container = start();
+    let log = container.logger("orders");
+    (0..200).for_each(|number| info!(log, "order", number, text = "two\nlines"));
+    let accounts = container.shutdown(Duration::from_secs(10)).unwrap();
+    accounts.check().unwrap();
+    assert_eq!(accounts.pending_total(), 200, "{accounts}");
+    let server = FakeJournald::start(&socket, &got);
+    let container = start();
+    until("all entries have come", || got.count() >= 200);
+    shut_down(&container);
+    drop(server);
+    let numbers: Vec<u64> = got.all().iter().map(|got| got.entry.text("NUMBER").parse().unwrap()).collect();
+    assert_eq!(numbers, (0..200).collect::<Vec<_>>());
 }
 
 #[test]
