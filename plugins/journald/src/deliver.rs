@@ -25,7 +25,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 /// The shortest wait: zero would have no limit.
 const WAIT_MIN: Duration = Duration::from_millis(1);
 
-/// The failure of entries that are left when the sink has been stopped.
+/// The failure of entries that are left when the deadline of the shutdown has passed.
 const STOPPED: SendFailure = SendFailure::Socket(Errno::AGAIN);
 
 /// Sends the entries of payloads. Blocks until journald's queue has them, or the time limit is over.
@@ -55,6 +55,9 @@ impl JournalClient {
     }
 
     fn send(&self, entry: &[u8], deadline: Instant) -> Result<(), SendFailure> {
+        if self.stop.has_passed() {
+            return Err(STOPPED);
+        }
         let datagram = |flags| sendto(&self.socket, entry, flags, &self.address);
         match self.waiting(deadline, datagram) {
             Err(Errno::MSGSIZE | Errno::NOBUFS) => self.send_file(entry, deadline),
@@ -111,7 +114,7 @@ impl BlockingDelivery for JournalClient {
         let (mut rejected, mut last_failure) = (Vec::new(), None);
         for index in 0..payload.marked_records() {
             let entry = payload.record(index).unwrap_or_default();
-            match if self.stop.has_passed() { Err(STOPPED) } else { self.send(entry, deadline) } {
+            match self.send(entry, deadline) {
                 Ok(()) => {}
                 Err(failure) if failure.is_of_the_entry() => {
                     rejected.push(index);

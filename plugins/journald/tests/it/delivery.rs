@@ -69,6 +69,12 @@ fn a_long_entry_is_cut_and_counted() {
 fn entries_wait_for_a_journald_that_starts_later() {
     let ((_directory, socket), got) = (directory(), GotEntries::default());
     let container = builder().sink("journald", Journald::new().socket(&socket)).start().unwrap();
+    let report = format!("no socket of journald at {}; entries wait for it", socket.display());
+    assert!(
+        container.diagnostics().iter().any(|diagnostic| diagnostic.text.contains(&report)),
+        "{:?}",
+        container.diagnostics()
+    );
     let log = container.logger("orders");
     (0..100).for_each(|number| info!(log, "order", number));
     until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
