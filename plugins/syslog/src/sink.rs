@@ -22,7 +22,7 @@ use fapilog_sink_network::{
 use crate::{
     SyslogFormat,
     message::MessageWriter,
-    transport::{ClientOptions, Destination, Framing, SyslogClient, dialer},
+    transport::{ClientOptions, Framing, SyslogAddress, SyslogClient, dialer},
 };
 
 /// Name of the counter of messages that were longer than `max_message_bytes`.
@@ -124,11 +124,11 @@ impl Syslog {
         self
     }
 
-    fn destination(&self) -> Result<Destination, Problem> {
-        Destination::parse(&self.url, &self.allow_plaintext_hosts).map_err(|problem| problem.below("url"))
+    fn destination(&self) -> Result<SyslogAddress, Problem> {
+        SyslogAddress::parse(&self.url, &self.allow_plaintext_hosts).map_err(|problem| problem.below("url"))
     }
 
-    fn dialer(&self, destination: &Destination) -> Result<Option<Dialer>, Vec<Problem>> {
+    fn dialer(&self, destination: &SyslogAddress) -> Result<Option<Dialer>, Vec<Problem>> {
         let tls = self.tls.clone().unwrap_or_default();
         let below = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.below("tls")).collect();
         dialer(destination, &self.policy(), &tls).map_err::<Vec<Problem>, _>(below)
@@ -139,7 +139,7 @@ impl Syslog {
     }
 
     /// Settings that the destination has no use for, and messages that it cannot take.
-    fn problems_beside(&self, destination: &Destination) -> Vec<Problem> {
+    fn problems_beside(&self, destination: &SyslogAddress) -> Vec<Problem> {
         let mut problems = Vec::new();
         let is_datagram = destination.is_udp();
         if let Some(framing) = self.framing.filter(|_| is_datagram) {
@@ -174,7 +174,7 @@ impl Syslog {
         problems
     }
 
-    fn default_bytes_max(&self, destination: &Destination) -> usize {
+    fn default_bytes_max(&self, destination: &SyslogAddress) -> usize {
         let bytes = self.format.default_bytes_max();
         if destination.is_udp() { bytes.min(UDP_BYTES) } else { bytes }
     }
@@ -211,8 +211,8 @@ impl SinkFactory for Syslog {
 
     fn assurances(&self) -> Assurances {
         let place = match self.destination() {
-            Ok(Destination::Unix(_)) => SinkPlace::Local,
-            Ok(Destination::Udp(endpoint) | Destination::Tcp(endpoint) | Destination::Tls(endpoint)) => {
+            Ok(SyslogAddress::Unix(_)) => SinkPlace::Local,
+            Ok(SyslogAddress::Udp(endpoint) | SyslogAddress::Tcp(endpoint) | SyslogAddress::Tls(endpoint)) => {
                 SinkPlace::Network { host: endpoint.host().to_owned(), is_encrypted: endpoint.is_tls() }
             }
             Err(_) => SinkPlace::Unknown,
@@ -223,7 +223,7 @@ impl SinkFactory for Syslog {
 
 /// A shard's end.
 struct SyslogSink {
-    destination: Destination,
+    destination: SyslogAddress,
     writer: MessageWriter,
     thread: DeliveryThread,
     payload_bytes: usize,
@@ -253,7 +253,7 @@ impl Sink for SyslogSink {
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         let now = now();
         let mut append = |record: &[u8]| {
-            let is_cut = self.writer.put_foreign(now, record, payload.buffer());
+            let is_cut = self.writer.put_rendered(now, record, payload.buffer());
             payload.end_record();
             self.truncated.add(u64::from(is_cut));
         };

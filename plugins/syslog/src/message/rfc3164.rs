@@ -54,7 +54,7 @@ impl Rfc3164Writer {
     }
 
     /// Appends a message that another sink has rendered and could not deliver.
-    pub(super) fn put_foreign(&mut self, now: Timestamp, text: &str, out: &mut Vec<u8>) -> bool {
+    pub(super) fn put_rendered(&mut self, now: Timestamp, text: &str, out: &mut Vec<u8>) -> bool {
         self.put_all(WARNING, now, text, out)
     }
 

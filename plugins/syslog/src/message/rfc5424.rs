@@ -76,7 +76,7 @@ impl Rfc5424Writer {
     }
 
     /// Appends a message that another sink has rendered and could not deliver.
-    pub(super) fn put_foreign(&mut self, now: Timestamp, text: &str, out: &mut Vec<u8>) -> bool {
+    pub(super) fn put_rendered(&mut self, now: Timestamp, text: &str, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         self.put_front(WARNING, now, out);
         out.extend_from_slice(b"- ");

@@ -87,7 +87,7 @@ impl MessageWriter {
 
     /// Appends a record that another sink has rendered and could not deliver: as it is, if it is a message of syslog, else as the text
     /// of a message. Returns whether some of it was cut.
-    pub(crate) fn put_foreign(&mut self, now: Timestamp, record: &[u8], out: &mut Vec<u8>) -> bool {
+    pub(crate) fn put_rendered(&mut self, now: Timestamp, record: &[u8], out: &mut Vec<u8>) -> bool {
         self.text.clear();
         put_text_of(without_line_end(record), &mut self.text);
         let text = std::str::from_utf8(&self.text).unwrap_or_default();
@@ -97,8 +97,8 @@ impl MessageWriter {
             return fitting.len() < text.len();
         }
         match &mut self.header {
-            HeaderWriter::Rfc5424(writer) => writer.put_foreign(now, text, out),
-            HeaderWriter::Rfc3164(writer) => writer.put_foreign(now, text, out),
+            HeaderWriter::Rfc5424(writer) => writer.put_rendered(now, text, out),
+            HeaderWriter::Rfc3164(writer) => writer.put_rendered(now, text, out),
         }
     }
 

@@ -13,9 +13,9 @@ use fapilog_sink_network::{address::AddressPolicy, dial::Dialer, tls::TlsSetting
 use rustix::io::Errno;
 
 use crate::transport::{
-    Destination, Framing, SyslogError,
+    Framing, SyslogAddress, SyslogError,
+    address::UnixName,
     datagram::{DatagramError, DatagramSocket},
-    destination::UnixName,
     framing::Frames,
     stream::{StreamSocket, WriteError},
 };
@@ -26,7 +26,7 @@ const TLS_PORT: u16 = 6514;
 /// Where and how a client delivers.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
-    pub(crate) destination: Destination,
+    pub(crate) destination: SyslogAddress,
     pub(crate) framing: Option<Framing>,
     pub(crate) policy: AddressPolicy,
     pub(crate) connect_timeout: Duration,
@@ -43,16 +43,16 @@ pub(crate) struct SyslogClient {
     opened: SinkCounter,
 }
 
-/// The dialer of a destination that is reached by TCP. One of `tls://` always has TLS.
+/// The dialer of an address that is reached by TCP. An address of `tls://` always has TLS.
 pub(crate) fn dialer(
-    destination: &Destination,
+    destination: &SyslogAddress,
     policy: &AddressPolicy,
     tls: &TlsSettings,
 ) -> Result<Option<Dialer>, Vec<Problem>> {
     Ok(match destination {
-        Destination::Tcp(endpoint) => Some(Dialer::new(endpoint, TCP_PORT, policy.clone())),
-        Destination::Tls(endpoint) => Some(Dialer::new(endpoint, TLS_PORT, policy.clone()).tls(tls.load()?)),
-        Destination::Udp(_) | Destination::Unix(_) => None,
+        SyslogAddress::Tcp(endpoint) => Some(Dialer::new(endpoint, TCP_PORT, policy.clone())),
+        SyslogAddress::Tls(endpoint) => Some(Dialer::new(endpoint, TLS_PORT, policy.clone()).tls(tls.load()?)),
+        SyslogAddress::Udp(_) | SyslogAddress::Unix(_) => None,
     })
 }
 
@@ -96,8 +96,8 @@ impl SyslogClient {
                 let connection = dialer.dial(Instant::now() + self.options.connect_timeout)?;
                 SyslogConnection::Stream(StreamSocket::Network(connection))
             }
-            (Destination::Unix(name), None) => self.connect_unix(name)?,
-            (Destination::Udp(endpoint) | Destination::Tcp(endpoint) | Destination::Tls(endpoint), None) => {
+            (SyslogAddress::Unix(name), None) => self.connect_unix(name)?,
+            (SyslogAddress::Udp(endpoint) | SyslogAddress::Tcp(endpoint) | SyslogAddress::Tls(endpoint), None) => {
                 let limit = self.options.write_timeout;
                 SyslogConnection::Datagram(DatagramSocket::udp(endpoint, &self.options.policy, limit)?)
             }
@@ -216,3 +216,7 @@ impl SyslogClient {
         SinkError::PerRecord { rejected: too_long, retryable, retry_after: None, source: source.into() }
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -15,7 +15,7 @@ use fapilog_plugin::settings::Endpoint;
 use fapilog_sink_network::address::AddressPolicy;
 use rustix::io::Errno;
 
-use crate::transport::{SyslogError, destination::UnixName};
+use crate::transport::{SyslogError, address::UnixName};
 
 /// The age at which a UDP socket is replaced: the host's name may lead to another address by then.
 const UDP_AGE_MAX: Duration = Duration::from_secs(300);

@@ -1,14 +1,14 @@
 //! Transports: the way of a payload to a receiver.
 
+mod address;
 mod client;
 mod datagram;
-mod destination;
 mod error;
 mod framing;
 mod stream;
 
 pub(crate) use self::{
+    address::{SyslogAddress, UNIX},
     client::{ClientOptions, SyslogClient, dialer},
-    destination::{Destination, UNIX},
 };
 pub use self::{error::SyslogError, framing::Framing};

@@ -12,7 +12,7 @@ use std::{
 use fapilog_sink_network::connection::NetworkConnection;
 use rustix::{io::Errno, net::RecvFlags};
 
-use crate::transport::destination::UnixName;
+use crate::transport::address::UnixName;
 
 /// A connection to the receiver.
 #[derive(Debug)]

@@ -155,12 +155,11 @@ impl Rsyslog {
                 defaultNetstreamDriverCertFile="{certificate}" defaultNetstreamDriverKeyFile="{key}")
             module(load="imudp")
             module(load="imtcp")
-            module(load="imuxsock" SysSock.Use="off")
+            module(load="imuxsock" SysSock.Name="{socket}" SysSock.RateLimit.Interval="0")
             input(type="imudp" address="127.0.0.1" port="{udp}")
             input(type="imtcp" address="127.0.0.1" port="{tcp}")
             input(type="imtcp" address="127.0.0.1" port="{tls}" streamDriver.name="gtls" streamDriver.mode="1"
                 streamDriver.authMode="anon")
-            input(type="imuxsock" Socket="{socket}" RateLimit.Interval="0")
             template(name="parts" type="list" option.jsonf="on") {{ {fields} }}
             action(type="omfile" file="{messages}" template="parts")
             "#

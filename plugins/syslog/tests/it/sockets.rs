@@ -6,7 +6,6 @@ use std::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram, UnixListener},
     },
-    thread,
     time::Duration,
 };
 
@@ -25,7 +24,7 @@ use fapilog_syslog::{Framing, Syslog, SyslogFormat};
 use crate::{
     TIMEOUT, builder, counter,
     message::parse,
-    receiver::{LogSocket, MOMENT, accept, next_counted, next_line},
+    receiver::{LogSocket, accept, next_counted, next_line},
     shut_down, until,
 };
 
@@ -197,83 +196,6 @@ fn events_wait_for_a_server_that_is_down() {
 }
 
 #[test]
-fn a_payload_is_sent_again_where_the_server_closes_the_connection_in_the_middle_of_it() {
-    let (listener, url) = tcp_receiver();
-    let logs = start(Syslog::new(url, rfc5424().max_message_bytes(64 << 10)).payload_bytes(16 << 20));
-    let server = thread::spawn(move || {
-        let mut stream = accept(&listener);
-        let first = number_of(&next_counted(&mut stream).unwrap());
-        // With unread bytes: the client gets a reset.
-        drop(stream);
-        let mut stream = accept(&listener);
-        let mut numbers = vec![first];
-        while let Some(message) = next_counted(&mut stream) {
-            numbers.push(number_of(&message));
-        }
-        numbers
-    });
-    let text = "x".repeat(50_000);
-    let log_line = logs.logger("orders");
-    for number in 0..200_u64 {
-        info!(log_line, "order filled", number, text = text.as_str());
-    }
-    assert_eq!(shut_down(&logs), (200, 0));
-    let numbers = server.join().unwrap();
-    assert!((0..200).all(|number| numbers.contains(&number)), "{numbers:?}");
-}
-
-#[test]
-fn a_server_that_does_not_read_gets_no_record_twice_that_the_system_has_taken() {
-    let (listener, url) = tcp_receiver();
-    let sink = Syslog::new(url, rfc5424().max_message_bytes(64 << 10)).payload_bytes(16 << 20).write_timeout(MOMENT);
-    let logs = start(sink);
-    let text = "x".repeat(50_000);
-    let log_line = logs.logger("orders");
-    for number in 0..200_u64 {
-        info!(log_line, "order filled", number, text = text.as_str());
-    }
-    let mut first = accept(&listener);
-    until("the time is over", || logs.accounts().sinks[0].retries > 0);
-    let server = thread::spawn(move || {
-        let mut numbers = Vec::new();
-        // Its last message is torn.
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut first, &mut bytes).unwrap();
-        let mut streams = vec![std::io::Cursor::new(whole_frames(bytes))];
-        while let Ok((stream, _)) = listener.accept() {
-            let mut bytes = Vec::new();
-            let mut stream = stream;
-            std::io::Read::read_to_end(&mut stream, &mut bytes).unwrap();
-            streams.push(std::io::Cursor::new(whole_frames(bytes)));
-            for stream in &mut streams {
-                while let Some(message) = next_counted(stream) {
-                    numbers.push(number_of(&message));
-                }
-            }
-            if numbers.contains(&199) {
-                break;
-            }
-        }
-        numbers
-    });
-    assert_eq!(shut_down(&logs), (200, 0));
-    assert_eq!(server.join().unwrap(), (0..200).collect::<Vec<_>>());
-}
-
-/// The frames of a stream without a last one that is torn.
-fn whole_frames(bytes: Vec<u8>) -> Vec<u8> {
-    let mut end = 0;
-    while let Some(space) = bytes[end..].iter().position(|byte| *byte == b' ') {
-        let length: usize = std::str::from_utf8(&bytes[end..end + space]).unwrap().parse().unwrap();
-        if end + space + 1 + length > bytes.len() {
-            break;
-        }
-        end += space + 1 + length;
-    }
-    bytes[..end].to_vec()
-}
-
-#[test]
 fn an_event_is_a_datagram_to_a_unix_socket_and_has_no_host_by_rfc_3164() {
     let receiver = LogSocket::bind();
     let logs = start(Syslog::new(receiver.url(), SyslogFormat::rfc3164().app_name("shop")));
@@ -332,10 +254,10 @@ fn the_fallback_of_another_sink_gets_messages() {
     let receiver = LogSocket::bind();
     let (listener, url) = tcp_receiver();
     drop(listener);
-    let options = SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1)).fallback("here");
+    let options = SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1)).fallback("local");
     let logs = builder()
         .sink_with("far", Syslog::new(url, rfc5424()), options)
-        .sink_with("here", Syslog::new(receiver.url(), rfc5424()), SinkOptions::new())
+        .sink_with("local", Syslog::new(receiver.url(), rfc5424()), SinkOptions::new())
         .start()
         .unwrap();
     log(&logs, 7);
@@ -377,16 +299,16 @@ impl Sink for Refusing {
 #[test]
 fn records_of_another_format_are_the_text_of_messages() {
     let receiver = LogSocket::bind();
-    let options = SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1)).fallback("here");
+    let options = SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1)).fallback("local");
     let logs = builder()
         .sink_with("far", Refusing, options)
-        .sink_with("here", Syslog::new(receiver.url(), rfc5424()), SinkOptions::new())
+        .sink_with("local", Syslog::new(receiver.url(), rfc5424()), SinkOptions::new())
         .start()
         .unwrap();
     log(&logs, 7);
     let messages = [receiver.next(), receiver.next()].map(|message| parse(message.as_bytes()));
-    let foreign = messages.iter().find(|message| message.elements.is_empty()).unwrap();
-    assert_eq!((foreign.severity(), foreign.text.as_deref()), (4, Some("a record")));
+    let record = messages.iter().find(|message| message.elements.is_empty()).unwrap();
+    assert_eq!((record.severity(), record.text.as_deref()), (4, Some("a record")));
     let accounts = logs.shutdown(TIMEOUT).unwrap();
     accounts.check().unwrap();
 }

@@ -100,7 +100,7 @@ fn sink(port: u16) -> Syslog {
 #[test]
 fn octets_are_counted_over_tls() {
     let certificates = Certificates::new();
-    let (port, server) = certificates.serve(1, 2);
+    let (port, server) = certificates.serve(1, usize::MAX);
     let logs = builder().sink("syslog", sink(port).tls(certificates.trusted())).start().unwrap();
     info!(logs.logger("orders"), "first");
     info!(logs.logger("orders"), "second");
@@ -128,8 +128,9 @@ fn a_tls_connection_that_the_server_has_closed_is_replaced() {
 
 #[test]
 fn a_server_whose_certificate_is_not_trusted_gets_nothing() {
-    let (port, server) = Certificates::new().serve(0, 0);
-    let sink = sink(port).tls(Certificates::new().trusted());
+    let (port, server) = Certificates::new().serve(1, 1);
+    let others = Certificates::new();
+    let sink = sink(port).tls(others.trusted());
     let policy = fapilog::sink::DeliveryPolicy::default().attempts(1);
     let options = fapilog::sink::SinkOptions::new().delivery(policy);
     let logs = builder().sink_with("syslog", sink, options).start().unwrap();

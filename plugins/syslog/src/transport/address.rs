@@ -13,7 +13,7 @@ const UNIX_PATH_MAX: usize = 107;
 
 /// A receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Destination {
+pub(crate) enum SyslogAddress {
     Udp(Endpoint),
     Tcp(Endpoint),
     Tls(Endpoint),
@@ -28,7 +28,7 @@ pub(crate) enum UnixName {
     Abstract(String),
 }
 
-impl Destination {
+impl SyslogAddress {
     /// Reads a URL. The path of a problem is empty.
     pub(crate) fn parse(url: &str, allow_plaintext_hosts: &[String]) -> Result<Self, Problem> {
         if let Some(name) = url.strip_prefix(UNIX) {
@@ -80,7 +80,7 @@ fn unix_name(text: &str) -> Option<UnixName> {
 }
 
 /// The URL.
-impl fmt::Display for Destination {
+impl fmt::Display for SyslogAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Udp(endpoint) | Self::Tcp(endpoint) | Self::Tls(endpoint) => {
@@ -96,17 +96,17 @@ impl fmt::Display for Destination {
 mod tests {
     use super::*;
 
-    fn parsed(url: &str) -> Result<Destination, Problem> {
-        Destination::parse(url, &["logs.example.com".to_owned()])
+    fn parsed(url: &str) -> Result<SyslogAddress, Problem> {
+        SyslogAddress::parse(url, &["logs.example.com".to_owned()])
     }
 
     #[test]
     fn each_scheme_is_a_transport() {
-        assert!(matches!(parsed("udp://127.0.0.1"), Ok(Destination::Udp(_))));
-        assert!(matches!(parsed("tcp://[::1]:601"), Ok(Destination::Tcp(_))));
-        assert!(matches!(parsed("tls://far.example.com:6514"), Ok(Destination::Tls(_))));
-        assert_eq!(parsed("unix:///dev/log"), Ok(Destination::Unix(UnixName::Path("/dev/log".into()))));
-        assert_eq!(parsed("unix://@log"), Ok(Destination::Unix(UnixName::Abstract("log".to_owned()))));
+        assert!(matches!(parsed("udp://127.0.0.1"), Ok(SyslogAddress::Udp(_))));
+        assert!(matches!(parsed("tcp://[::1]:601"), Ok(SyslogAddress::Tcp(_))));
+        assert!(matches!(parsed("tls://far.example.com:6514"), Ok(SyslogAddress::Tls(_))));
+        assert_eq!(parsed("unix:///dev/log"), Ok(SyslogAddress::Unix(UnixName::Path("/dev/log".into()))));
+        assert_eq!(parsed("unix://@log"), Ok(SyslogAddress::Unix(UnixName::Abstract("log".to_owned()))));
     }
 
     #[test]
