@@ -1,7 +1,7 @@
 //! A client whose receiver is slow, is gone, or takes no message of this length.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     time::Instant,
 };
@@ -122,4 +122,33 @@ fn a_destination_with_tls_has_no_client_without_it() {
     let mut tls = TlsSettings::default();
     tls.ca_file = Some("/nowhere/ca.pem".into());
     assert!(dialer(&destination, &AddressPolicy::default(), &tls).is_err());
+}
+
+#[test]
+fn a_receiver_that_sends_something_gets_each_message_once_over_one_connection() {
+    let (listener, mut client) = tcp();
+    client.options.write_timeout = 50 * LIMIT;
+    client.deliver(payload(&[10])).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(&[b'+'; 10_000]).unwrap();
+    client.deliver(payload(&[20])).unwrap();
+    stream.write_all(b"+").unwrap();
+    client.deliver(payload(&[30])).unwrap();
+    assert_eq!(client.opened.get(), 1);
+    drop(client);
+    assert_eq!(frames_of(stream), 3);
+}
+
+#[test]
+fn an_address_that_is_refused_is_reached_only_if_it_is_allowed() {
+    let receiver = SyslogAddress::parse("udp://169.254.0.1", &["169.254.0.1".to_owned()]).unwrap();
+    let mut client = client("udp://127.0.0.1");
+    client.options.destination = receiver;
+    let SinkError::Retryable { source, .. } = client.deliver(payload(&[10])).unwrap_err() else { panic!() };
+    assert_eq!(source.to_string(), "udp://169.254.0.1 leads to an address that is refused: link-local");
+    client.options.policy = AddressPolicy::default().allow(["169.254.0.0/16".parse().unwrap()]);
+    // The machine may have no way to it.
+    if let Err(SinkError::Retryable { source, .. }) = client.deliver(payload(&[10])) {
+        assert!(!source.to_string().contains("refused:"), "{source}");
+    }
 }

@@ -1,18 +1,23 @@
 //! Messages on a stream: TCP, TLS, and Unix sockets.
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     os::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr as UnixSocketAddr, UnixStream},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use fapilog_sink_network::connection::NetworkConnection;
 use rustix::{io::Errno, net::RecvFlags};
 
 use crate::transport::address::UnixName;
+
+/// The most reads of bytes that a receiver sends. Receivers of syslog send none, as a rule.
+const READS_MAX: usize = 16;
+/// The time limit of a read of bytes that have come.
+const READ_LIMIT: Duration = Duration::from_millis(1);
 
 /// A connection to the receiver.
 #[derive(Debug)]
@@ -40,7 +45,7 @@ impl StreamSocket {
     /// Whether the receiver has the connection still open.
     pub(super) fn is_open(&mut self) -> bool {
         match self {
-            Self::Network(connection) => connection.is_open(),
+            Self::Network(connection) => is_network_open(connection),
             Self::Unix(stream) => {
                 let peeked = rustix::net::recv(&*stream, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
                 matches!(peeked, Err(Errno::AGAIN))
@@ -91,4 +96,15 @@ impl StreamSocket {
             Self::Unix(stream) => stream.set_write_timeout(Some(left)),
         }
     }
+}
+
+/// Whether a connection is open, also where the receiver has sent something: that is read, and means nothing.
+fn is_network_open(connection: &mut NetworkConnection) -> bool {
+    (0..READS_MAX).any(|_| connection.is_open() || !discard(connection)) && connection.is_open()
+}
+
+/// Reads bytes that have come. Returns whether there were some.
+fn discard(connection: &mut NetworkConnection) -> bool {
+    let is_limited = connection.set_read_timeout(Some(READ_LIMIT)).is_ok();
+    is_limited && connection.read(&mut [0; 4096]).is_ok_and(|length| length > 0)
 }

@@ -117,6 +117,37 @@ fn a_transport_has_the_framing_and_the_payloads_of_the_settings() {
     assert!(next_line(&mut accept(&listener)).unwrap().ends_with("order filled"));
 }
 
+/// The diagnostics of a sink with these settings that cannot deliver all of its events.
+fn failed(settings: &str) -> String {
+    let sinks = "sinks = [{ name = \"syslog\", delivery = { attempts = 1 } }]";
+    let logs =
+        read(&format!("{sinks}\n[plugin_config.syslog]\n{settings}")).unwrap().into_builder().unwrap().start().unwrap();
+    let text = "x".repeat(60_000);
+    for _ in 0..5 {
+        info!(logs.logger("orders"), "order filled", text = text.as_str());
+    }
+    let accounts = logs.shutdown(TIMEOUT).unwrap();
+    accounts.check().unwrap();
+    assert!(accounts.lost_total() > 0, "{accounts}");
+    format!("{:?}", logs.diagnostics())
+}
+
+#[test]
+fn time_limits_are_those_of_the_settings() {
+    // It accepts connections and does nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("url = \"tls://{}\"", silent.local_addr().unwrap());
+    let found = failed(&format!("{url}\nconnect_timeout = \"70ms\""));
+    assert!(found.contains("within 70ms") || found.contains("within 69."), "{found}");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let _full = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let url = format!("url = \"unix://{}\"", path.display());
+    let found =
+        failed(&format!("{url}\nmessage = \"formatter\"\nmax_message_bytes = \"1 MiB\"\nwrite_timeout = \"80ms\""));
+    assert!(found.contains("within 80ms"), "{found}");
+}
+
 #[test]
 fn formatters_have_settings_of_their_own() {
     let by_rfc5424 = line("syslog_rfc5424", "app_name = \"shop\"\nmessage = \"logfmt\"\nstructured_data = \"none\"");
