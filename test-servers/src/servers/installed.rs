@@ -26,17 +26,18 @@ pub struct MissingServer {
 /// The folder that `cargo xtask servers install` writes to: `FAPILOG_SERVERS`, or `servers` in the target directory.
 #[must_use]
 pub fn folder() -> PathBuf {
-    if let Some(folder) = env::var_os("FAPILOG_SERVERS") {
-        return folder.into();
-    }
-    target().join("servers")
+    env::var_os("FAPILOG_SERVERS").map_or_else(|| target().join("servers"), |folder| root().join(folder))
 }
 
 /// The target directory of the workspace.
 pub(crate) fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// The folder of the workspace. The variables may have paths below it.
+fn root() -> &'static Path {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
-    manifest.parent().unwrap_or(manifest).join(target)
+    manifest.parent().unwrap_or(manifest)
 }
 
 /// The folder with a file for each skipped test: `SERVER TEST`.

@@ -36,7 +36,9 @@ impl Nginx {
     /// skipped.
     pub fn in_front_of(server: SocketAddr) -> Option<NginxBuilder> {
         let program = DEFINITION.find_or_skip()?;
-        let pass = format!(r#"proxy_pass http://{server}; proxy_http_version 1.1; proxy_set_header Connection "";"#);
+        // Signatures are over the client's header `Host`.
+        let headers = r#"proxy_set_header Connection ""; proxy_set_header Host $http_host;"#;
+        let pass = format!("proxy_pass http://{server}; proxy_http_version 1.1; {headers}");
         Some(NginxBuilder::new(program, &pass))
     }
 

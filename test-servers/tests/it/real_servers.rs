@@ -37,6 +37,7 @@ fn nginx_passes_requests_on_within_its_limit_with_and_without_tls() {
     assert!(crate::tls::get(nginx.https(), &ca, None).unwrap().starts_with("HTTP/1.1 400 "));
     let targets: Vec<_> = server.requests().iter().map(|request| request.target.clone()).collect();
     assert_eq!(targets, ["/a", "/"]);
+    assert_eq!(server.requests()[0].header("host"), Some(nginx.http().to_string().as_str()));
 }
 
 #[test]

@@ -73,7 +73,9 @@ fn a_server_ends_with_the_process_of_the_test() {
     }
     let mut this = Command::new(std::env::current_exe().unwrap());
     this.args(["--exact", "--nocapture", "servers::a_server_ends_with_the_process_of_the_test"]);
-    let output = this.env("FAPILOG_ABANDON", "1").output().unwrap();
+    // Its directory stays behind.
+    let folder = tempfile::tempdir().unwrap();
+    let output = this.env("FAPILOG_ABANDON", "1").env("TMPDIR", folder.path()).output().unwrap();
     let printed = String::from_utf8(output.stdout).unwrap();
     let child = printed.lines().find_map(|line| line.strip_prefix("child=")).unwrap();
     wait_for_end_of(child);
