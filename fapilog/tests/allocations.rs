@@ -29,7 +29,10 @@ use fapilog::{
     event::{FieldGroup, ValueRef, serialized},
     format::{self, Formatter},
     info,
-    process::{self, Comparison, Dedupe, Processor, Projection, Rule, Sampling, SizeGuard, Throttle},
+    process::{
+        self, AdaptiveSampling, AlertRule, Alerting, Comparison, Dedupe, Processor, Projection, Rule, Sampling,
+        SizeGuard, Throttle,
+    },
     sink::{self, FileEngine},
 };
 use law::{end, until};
@@ -398,6 +401,12 @@ fn the_built_in_processors_allocate_nothing_per_event() {
     steady_state_is_free_behind(|| Box::new(Dedupe::new().entries_max(64).window(HOUR)));
     steady_state_is_free_behind(|| Box::new(Dedupe::new().window(HOUR).fields([""; 0])));
     steady_state_is_free_behind(|| Box::new(Sampling::new(0.5).unwrap().first(3)));
+    steady_state_is_free_behind(|| Box::new(AdaptiveSampling::per_second(1).report_every(HOUR)));
+    steady_state_is_free_behind(|| Box::new(AdaptiveSampling::per_second(1).key("tags.region").report_every(HOUR)));
+    steady_state_is_free_behind(|| {
+        let rate = AlertRule::rate("rate", 100, HOUR).level(Level::Error);
+        Box::new(Alerting::new([rate, AlertRule::absence("absence", HOUR)]).unwrap())
+    });
     steady_state_is_free_behind(|| Box::new(SizeGuard::new().event_max_bytes(300)));
     steady_state_is_free_behind(|| Box::new(Projection::new().drop(["long"])));
 }

@@ -285,8 +285,9 @@ fn with_built_in(mut problem: Problem) -> Problem {
     problem
 }
 
-/// `None` in a check of settings, which reads no secrets: the redactor of a check redacts nothing.
-fn keyed_hash(key: &SecretRef, id: &str) -> Result<Option<Arc<KeyedHash>>, Vec<Problem>> {
+/// The hash of the settings `hash_key` and `hash_key_id`. `None` in a check of settings, which reads no secrets: the plugin of a check
+/// hashes nothing.
+pub(crate) fn keyed_hash(key: &SecretRef, id: &str) -> Result<Option<Arc<KeyedHash>>, Vec<Problem>> {
     let key = match key.read() {
         Ok(key) => key,
         Err(SecretError::Unread { .. }) => return Ok(None),

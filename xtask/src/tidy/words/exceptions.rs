@@ -48,6 +48,7 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["off"],                       ExceptionPlace::Path("src/directives.rs"),      "reads RUST_LOG's syntax"),
     allow(&["notice"],                    ExceptionPlace::Path("core/record/src/level.rs"), "the name of a level in syslog"),
     allow(&["notice"],                    ExceptionPlace::Path("core/record/src/directives.rs"), "the name of a level in syslog"),
+    allow(&["notice"],                    ExceptionPlace::Path("plugins/journald/src/priority.rs"), "the name of a priority in syslog"),
     allow(&["off"],                       ExceptionPlace::Path("fapilog/tests/loggers.rs"), "directives in RUST_LOG's syntax"),
     allow(&["off"],                       ExceptionPlace::Path("plugin/src/settings/read.rs"), "a text that stands for false"),
     allow(&["off"],                       ExceptionPlace::Phrase("unless it is off"),     "the level filter's name in RUST_LOG"),

@@ -10,13 +10,13 @@ use fapilog_plugin::{
     factory::Factory,
     problem::Problem,
     registry::{PluginSettings, RegisterError, Registry},
-    settings::{REDACTED, SecretError, SecretRef, suggestion::suggestion},
+    settings::{SecretRef, suggestion::suggestion},
 };
-use fapilog_record::keyed_hash::{HashKeyError, KeyedHash};
+use fapilog_record::keyed_hash::KeyedHash;
 use serde::Deserialize;
 
 use super::names::{SESSION_ID, USER_ID, standard_fields};
-use crate::{enrich::UserContext, registration::about};
+use crate::{enrich::UserContext, redact::settings::keyed_hash, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = about("user_context", "Gives the fields of a user one name each, and pseudonyms");
@@ -80,16 +80,8 @@ impl UserContextSettings {
             }
             return None;
         };
-        let key = match key.read() {
-            Ok(key) => key,
-            Err(SecretError::Unread { .. }) => return None,
-            Err(error) => {
-                problems.push(error.problem("hash_key"));
-                return None;
-            }
-        };
-        let hash = KeyedHash::new(self.hash_key_id.as_deref().unwrap_or("k1"), key.expose());
-        hash.map(Arc::new).map_err(|error| problems.push(problem_of(&error))).ok()
+        let hash = keyed_hash(key, self.hash_key_id.as_deref().unwrap_or("k1"));
+        hash.map_err(|found| problems.extend(found)).ok().flatten()
     }
 
     /// The fields that get pseudonyms.
@@ -125,12 +117,4 @@ impl UserContextSettings {
             problems.push(problem);
         }
     }
-}
-
-fn problem_of(error: &HashKeyError) -> Problem {
-    let (setting, value) = match error {
-        HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => ("hash_key_id", format!("{id:?}")),
-        _ => ("hash_key", REDACTED.to_owned()),
-    };
-    Problem::new(setting, value, error.to_string())
 }
