@@ -1,13 +1,21 @@
 //! Lines of ECS.
 
+use fapilog_engine::producer::Logger;
 use fapilog_plugin::{settings::PluginConfig, testing::test_event};
-use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
+use fapilog_record::{
+    arguments::{Arg, End},
+    call_site::{CallSite, FieldName},
+    field_group::FieldGroup,
+    level::Level,
+    value::ValueRef,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::{
     Ecs,
     any_value::Owned,
+    staged_log::StagedLog,
     test_lines::{Members, any_event, assert_each_once, by_settings, line, order_line},
 };
 
@@ -82,6 +90,49 @@ fn fields_that_would_have_one_key_get_numbers() {
     let line = line(Ecs::new(), event);
     let end = r#""trace.id":"a","labels.trace_id_2":"b","labels.region":"c","labels.region_3":"d"}"#;
     assert!(line.ends_with(end), "{line}");
+}
+
+fn twins(log: &Logger) {
+    const FIELDS: &[FieldName] = &[
+        FieldName::new(FieldGroup::Context, "region"),
+        FieldName::new(FieldGroup::Tags, "region"),
+        FieldName::new(FieldGroup::Metrics, "process.pid"),
+    ];
+    static SITE: CallSite = CallSite::new(Level::Info, "twins", "engine", "a.rs", 1, FIELDS);
+    log.log(Level::Info, &SITE, (Arg("a"), (Arg("b"), (Arg(&7), End))));
+}
+
+fn pid(log: &Logger) {
+    const FIELDS: &[FieldName] = &[FieldName::new(FieldGroup::Context, "pid")];
+    static SITE: CallSite = CallSite::new(Level::Info, "pid", "engine", "a.rs", 2, FIELDS);
+    log.log(Level::Info, &SITE, (Arg(&7), End));
+}
+
+#[test]
+fn arguments_of_one_call_have_their_own_keys() {
+    let mut log = StagedLog::new(false, Ecs::new);
+    twins(&log.container.logger("engine"));
+    let line = log.lines().concat();
+    assert!(line.ends_with(r#","labels.region":"a","labels.region_2":"b","process.pid":7}"#), "{line}");
+}
+
+#[test]
+fn arguments_of_one_call_and_shared_context_have_their_own_keys_too() {
+    let mut log = StagedLog::new(true, Ecs::new);
+    let logger = log.container.logger("engine");
+    (0..2).for_each(|_| twins(&logger));
+    (0..2).for_each(|_| pid(&logger));
+    let own_pid = json!(std::process::id());
+    for (number, line) in log.lines().iter().enumerate() {
+        let members = Members::of(line);
+        assert_each_once(&members.keys());
+        if number < 2 {
+            assert_eq!([members.get("labels.region"), members.get("labels.region_2")], ["a", "b"]);
+            assert_eq!([members.get("process.pid"), members.get("labels.process_pid_3")], [&own_pid, &json!(7)]);
+        } else {
+            assert_eq!([members.get("process.pid"), members.get("labels.process_id_2")], [&json!(7), &own_pid]);
+        }
+    }
 }
 
 #[test]
