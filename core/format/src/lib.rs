@@ -25,7 +25,7 @@ mod replaced;
 mod simple;
 #[cfg(test)]
 mod staged_log;
-mod syslog_severity;
+pub mod syslog;
 mod template;
 #[cfg(test)]
 mod test_lines;

@@ -25,12 +25,9 @@ mod settings;
 mod sink;
 mod stop_deadline;
 
-pub use crate::{
-    error::JournaldError,
-    priority::{Facility, Priority},
-    registration::register,
-    settings::Journald,
-};
+pub use fapilog_format::syslog::Facility;
+
+pub use crate::{error::JournaldError, priority::Priority, registration::register, settings::Journald};
 
 /// Compiles and runs the code on the crate's page of the book.
 #[cfg(doctest)]

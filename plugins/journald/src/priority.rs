@@ -1,4 +1,4 @@
-//! Priorities and facilities, as syslog numbers them.
+//! Priorities, as syslog numbers them.
 
 use fapilog_plugin::{level::Level, named_enum};
 
@@ -69,76 +69,6 @@ impl PriorityMap {
     }
 }
 
-named_enum! {
-    /// The field `SYSLOG_FACILITY` of an entry: the part of the system that logs, as syslog numbers it.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-    pub enum Facility {
-        /// 1: a program of a user.
-        User = "user",
-        /// 2: mail.
-        Mail = "mail",
-        /// 3: a service of the system.
-        Daemon = "daemon",
-        /// 4: logins and rights.
-        Auth = "auth",
-        /// 6: printers.
-        Printer = "lpr",
-        /// 7: network news.
-        News = "news",
-        /// 8: UUCP.
-        Uucp = "uucp",
-        /// 9: scheduled programs.
-        Cron = "cron",
-        /// 10: logins and rights, for few readers.
-        AuthPrivate = "authpriv",
-        /// 11: FTP.
-        Ftp = "ftp",
-        /// 16: for the use of the site.
-        Local0 = "local0",
-        /// 17: for the use of the site.
-        Local1 = "local1",
-        /// 18: for the use of the site.
-        Local2 = "local2",
-        /// 19: for the use of the site.
-        Local3 = "local3",
-        /// 20: for the use of the site.
-        Local4 = "local4",
-        /// 21: for the use of the site.
-        Local5 = "local5",
-        /// 22: for the use of the site.
-        Local6 = "local6",
-        /// 23: for the use of the site.
-        Local7 = "local7",
-    }
-}
-
-impl Facility {
-    /// The number in an entry.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::User => 1,
-            Self::Mail => 2,
-            Self::Daemon => 3,
-            Self::Auth => 4,
-            Self::Printer => 6,
-            Self::News => 7,
-            Self::Uucp => 8,
-            Self::Cron => 9,
-            Self::AuthPrivate => 10,
-            Self::Ftp => 11,
-            Self::Local0 => 16,
-            Self::Local1 => 17,
-            Self::Local2 => 18,
-            Self::Local3 => 19,
-            Self::Local4 => 20,
-            Self::Local5 => 21,
-            Self::Local6 => 22,
-            Self::Local7 => 23,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,10 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn names_of_priorities_and_facilities_are_those_of_journalctl() {
+    fn names_of_priorities_are_those_of_journalctl() {
         let numbers: Vec<_> = Priority::ALL.iter().map(|priority| priority.number()).collect();
         assert_eq!(numbers, (0..8).collect::<Vec<_>>());
         assert_eq!(Priority::NAMES, ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]);
-        assert_eq!("local3".parse::<Facility>().map(Facility::number), Ok(19));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use fapilog_format::syslog::Facility;
 use fapilog_plugin::{
     level::Level,
     problem::Problem,
@@ -11,10 +12,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{
-    priority::{Facility, Priority},
-    settings::Journald,
-};
+use crate::{priority::Priority, settings::Journald};
 
 register_plugin!(register);
 

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use fapilog_format::syslog::Facility;
 use fapilog_plugin::{
     level::Level,
     problem::Problem,
@@ -15,7 +16,7 @@ use fapilog_plugin::{
 use crate::{
     encode::{EncodeOptions, MessageId},
     field_name::{FieldNaming, is_prefix},
-    priority::{Facility, Priority, PriorityMap},
+    priority::{Priority, PriorityMap},
 };
 
 /// The socket of the system's journal.

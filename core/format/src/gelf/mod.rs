@@ -23,7 +23,7 @@ use crate::{
         scalar::{is_long_integer, put_as_string},
     },
     line_options::line_option_setters,
-    syslog_severity::syslog_severity,
+    syslog,
     template::{LineFormat, LineMarks, LinePart, LineWriter},
 };
 
@@ -130,7 +130,7 @@ impl LineFormat for GelfLine {
             }
             LinePart::Message => {
                 out.extend_from_slice(b",\"level\":");
-                put_u64(out, syslog_severity(level).into());
+                put_u64(out, syslog::severity(level).into());
                 ",\"short_message\":"
             }
             LinePart::Source => ",\"_logger\":",

@@ -9,6 +9,7 @@ mod message_id;
 mod site;
 mod value;
 
+use fapilog_format::syslog::Facility;
 use fapilog_plugin::{
     event::{Batch, Event},
     field_group::FieldGroup,
@@ -27,7 +28,7 @@ use crate::{
     },
     entry::is_entry,
     field_name::FieldNaming,
-    priority::{Facility, Priority, PriorityMap},
+    priority::{Priority, PriorityMap},
 };
 
 /// The mark of an entry that misses something.
