@@ -1,5 +1,6 @@
 //! Formatters: plugins that render events.
 
+pub use fapilog_format::{Csv, CsvColumn, CsvColumnsError, CsvDelimiter, Protobuf, Xml};
 pub use fapilog_format::{Json, LineTime, Logfmt, Minimal, Pretty, Simple, decode_marked_text};
 pub use fapilog_plugin::{
     colors::Colors,

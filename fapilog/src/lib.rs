@@ -133,6 +133,7 @@ mod book {
         quickstart: "../../docs/quickstart.md",
         audit_events: "../../docs/audit-events.md",
         console_sink: "../../docs/console-sink.md",
+        csv: "../../docs/csv.md",
         errors: "../../docs/errors.md",
         delivery: "../../docs/delivery.md",
         enrichers: "../../docs/enrichers.md",
@@ -146,6 +147,7 @@ mod book {
         panics: "../../docs/panics.md",
         testing: "../../docs/testing.md",
         processors: "../../docs/processors.md",
+        protobuf: "../../docs/protobuf.md",
         redaction: "../../docs/redaction.md",
         text_formats: "../../docs/text-formats.md",
         operations: "../../docs/operations.md",
@@ -154,5 +156,6 @@ mod book {
         secrets: "../../docs/secrets.md",
         spill: "../../docs/spill.md",
         writing_a_plugin: "../../docs/writing-a-plugin.md",
+        xml: "../../docs/xml.md",
     }
 }

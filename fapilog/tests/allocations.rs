@@ -264,7 +264,7 @@ fn log_with_controls(log: &Logger, number: u64) {
 }
 
 #[test]
-fn text_formatters_allocate_nothing_per_event() {
+fn formatters_allocate_nothing_per_event() {
     let in_scope = |log: &Logger, number| {
         log_with_controls(log, number);
         let _entered =
@@ -275,6 +275,9 @@ fn text_formatters_allocate_nothing_per_event() {
     steady_state_is_free_with(format::Logfmt::new, in_scope);
     steady_state_is_free_with(format::Minimal::new, in_scope);
     steady_state_is_free_with(|| format::Pretty::new().colors(true), in_scope);
+    steady_state_is_free_with(format::Csv::new, in_scope);
+    steady_state_is_free_with(format::Xml::new, in_scope);
+    steady_state_is_free_with(format::Protobuf::new, in_scope);
 }
 
 #[test]

@@ -11,8 +11,12 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fapilog_builtin::enrich::Context;
-use fapilog_engine::{container::Container, host::ManualDrain, producer::Logger};
-use fapilog_format::{Cef, Ecs, Gelf, Json, Logfmt, Minimal, OtelJson, Pretty, Simple};
+use fapilog_engine::{
+    container::Container,
+    host::ManualDrain,
+    producer::{Logger, Scope},
+};
+use fapilog_format::{Cef, Csv, Ecs, Gelf, Json, Logfmt, Minimal, OtelJson, Pretty, Protobuf, Simple, Xml};
 use fapilog_plugin::{
     error::PluginError,
     event::Batch,
@@ -24,6 +28,7 @@ use fapilog_record::{
     call_site::{CallSite, FieldName},
     field_group::FieldGroup,
     level::Level,
+    value::ValueRef,
 };
 
 const BATCH_EVENTS: u64 = 512;
@@ -90,6 +95,13 @@ fn primitives(log: &Logger, number: u64) {
     log.log(Level::Info, site, (Arg(&number), (Arg(&101.25), (Arg(&7_u32), End))));
 }
 
+/// In a scope of two fields, as the events of a request are.
+fn in_a_scope(log: &Logger, number: u64) {
+    let scope = Scope::new().correlation_id("7f3a-41c2").field(FieldGroup::Tags, "region", ValueRef::Text("eu-west-1"));
+    let _entered = scope.enter();
+    primitives(log, number);
+}
+
 /// Prices in cents, quantities of up to four digits.
 fn orders(log: &Logger, number: u64) {
     let (price, quantity) = ((number.wrapping_mul(7919) % 1_000_000) as f64 / 100.0, number as u32 % 10_000);
@@ -139,6 +151,9 @@ fn bench(criterion: &mut Criterion) {
     bench_formatter(criterion, "simple", Simple::new);
     bench_formatter(criterion, "minimal", Minimal::new);
     bench_formatter(criterion, "pretty", || Pretty::new().colors(true));
+    bench_formatter(criterion, "csv", Csv::new);
+    bench_formatter(criterion, "xml", Xml::new);
+    bench_formatter(criterion, "protobuf", Protobuf::new);
     bench_formatter(criterion, "ecs", Ecs::new);
     bench_formatter(criterion, "gelf", Gelf::new);
     bench_formatter(criterion, "cef", Cef::new);
@@ -146,9 +161,10 @@ fn bench(criterion: &mut Criterion) {
 }
 
 fn bench_formatter<F: Formatter + 'static>(criterion: &mut Criterion, name: &str, formatter: fn() -> F) {
-    let workloads: [(&str, LogOne); 7] = [
+    let workloads: [(&str, LogOne); 8] = [
         ("primitives", primitives),
         ("with_context", primitives),
+        ("in_a_scope", in_a_scope),
         ("orders", orders),
         ("floats", floats),
         ("text", text),

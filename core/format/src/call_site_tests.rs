@@ -109,17 +109,21 @@ fn by_settings(name: &str, config: &PluginConfig, is_terminal: bool) -> Result<S
     Ok(fapilog_plugin::testing::TestBatches::new().batch(&[1_000_000_000], |batch| {
         let mut out = Vec::new();
         formatter.format(batch, &mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        // A message of protobuf is not UTF-8.
+        String::from_utf8_lossy(&out).into_owned()
     }))
 }
 
 #[test]
 fn settings_name_the_options_of_every_format() {
     let with_place = PluginConfig::new().with("call_site", true);
-    for name in ["json", "simple", "logfmt", "minimal", "pretty"] {
+    for name in ["json", "simple", "logfmt", "minimal", "pretty", "xml"] {
         let line = by_settings(name, &with_place, false).unwrap();
         assert!(line.contains("staged.rs:1") && line.contains("stage"), "{name}: {line}");
     }
+    let [with, without] =
+        [with_place, PluginConfig::new()].map(|config| by_settings("protobuf", &config, false).unwrap());
+    assert!(with.contains("staged.rs") && !without.contains("staged.rs"));
     let without_time = PluginConfig::new().with("time", "none");
     assert_eq!(by_settings("simple", &without_time, false).unwrap(), "INFO source-0 [stage] staged n=1000000000\n");
     assert_eq!(by_settings("pretty", &without_time, false).unwrap(), "INFO     source-0 [stage] staged n=1000000000\n");

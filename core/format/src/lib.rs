@@ -1,4 +1,4 @@
-//! Formatters: JSON, simple, logfmt, minimal, pretty. They use nothing that a third party's formatter could not.
+//! Formatters: JSON, simple, logfmt, minimal, pretty, CSV, XML, protobuf. They use nothing that a third party's formatter could not.
 //!
 //! A program that links this crate can name them in its settings: see [`register`].
 
@@ -8,6 +8,7 @@ mod any_value;
 mod call_site_tests;
 mod cef;
 mod control_characters;
+mod csv;
 mod ecs;
 mod gelf;
 pub mod json;
@@ -18,7 +19,9 @@ mod minimal;
 mod otel_json;
 mod pretty;
 mod products;
+mod protobuf;
 mod registration;
+mod replaced;
 mod simple;
 #[cfg(test)]
 mod staged_log;
@@ -27,8 +30,10 @@ mod template;
 #[cfg(test)]
 mod test_lines;
 pub mod text;
+mod xml;
 
 pub use cef::Cef;
+pub use csv::{Csv, CsvColumn, CsvColumnsError, CsvDelimiter};
 pub use ecs::Ecs;
 pub use gelf::Gelf;
 pub use json::{Json, decode_marked_text};
@@ -37,5 +42,7 @@ pub use logfmt::Logfmt;
 pub use minimal::Minimal;
 pub use otel_json::OtelJson;
 pub use pretty::Pretty;
+pub use protobuf::Protobuf;
 pub use registration::register;
 pub use simple::Simple;
+pub use xml::Xml;

@@ -7,7 +7,7 @@ use fapilog_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Simple};
+use crate::{Json, LineTime, Logfmt, Minimal, Pretty, Protobuf, Simple, Xml, csv::CsvSettings};
 
 register_plugin!(register);
 
@@ -51,6 +51,8 @@ formatter_settings!(SimpleSettings of Simple { call_site, time });
 formatter_settings!(LogfmtSettings of Logfmt { call_site, time });
 formatter_settings!(MinimalSettings of Minimal { call_site });
 formatter_settings!(PrettySettings of Pretty { call_site, time, ids, multi_line });
+formatter_settings!(ProtobufSettings of Protobuf { call_site });
+formatter_settings!(XmlSettings of Xml { call_site });
 
 /// Registers every formatter of this crate. A program that links the crate need not call it: see
 /// [`Registry::linked`].
@@ -74,6 +76,18 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     registry.register_formatter(about("minimal", "Level and message"), |settings| {
         let own: MinimalSettings = settings.read()?;
         Ok(Factory::formatter(move |_| own.apply_to(Minimal::new())))
+    })?;
+    registry.register_formatter(about("csv", "A row of chosen columns"), |settings| {
+        let own = CsvSettings::read(settings)?;
+        Ok(Factory::formatter(move |_| own.make()))
+    })?;
+    registry.register_formatter(about("protobuf", "A protobuf message behind its length"), |settings| {
+        let own: ProtobufSettings = settings.read()?;
+        Ok(Factory::formatter(move |_| own.apply_to(Protobuf::new())))
+    })?;
+    registry.register_formatter(about("xml", "An XML element in a line"), |settings| {
+        let own: XmlSettings = settings.read()?;
+        Ok(Factory::formatter(move |_| own.apply_to(Xml::new())))
     })?;
     registry.register_formatter(about("pretty", "Lines for a developer's terminal"), |settings| {
         let own: PrettySettings = settings.read()?;

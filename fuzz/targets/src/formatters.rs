@@ -28,7 +28,7 @@ pub(crate) fn json(input: &[u8]) {
     }
 }
 
-/// Each event is a line of `simple`, `logfmt` and `minimal`.
+/// Each event is a line of `simple`, `logfmt`, `minimal`, `csv` and `xml`.
 pub(crate) fn lines(input: &[u8]) {
     if let Ok((stage, events)) = any_events(&mut Unstructured::new(input)) {
         let records: Vec<_> = events.into_iter().map(|(_, record)| record).collect();

@@ -1,6 +1,6 @@
 //! Promises of the formatters, on any batch.
 
-use fapilog_format::{Json, Logfmt, Minimal, Pretty, Simple};
+use fapilog_format::{Csv, Json, Logfmt, Minimal, Pretty, Simple, Xml};
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use serde_json::{Map, Value};
 
@@ -25,7 +25,13 @@ fn object(line: &str) -> Map<String, Value> {
 
 /// Each event is a line without control characters.
 pub(crate) fn check_lines(batch: &Batch<'_>) {
-    for text in [format(Simple::new(), batch), format(Logfmt::new(), batch), format(Minimal::new(), batch)] {
+    for text in [
+        format(Simple::new(), batch),
+        format(Logfmt::new(), batch),
+        format(Minimal::new(), batch),
+        format(Csv::new(), batch),
+        format(Xml::new(), batch),
+    ] {
         let lines = whole_lines(&text);
         assert_eq!(lines.len(), batch.len(), "lines of {text:?}");
         lines.into_iter().for_each(assert_no_control);

@@ -8,7 +8,7 @@ const PRODUCER_TEXT_BYTES: usize = InstanceId::TEXT_BYTES + 10 + 2;
 
 /// The text of event ids. Events of one producer come in runs: its text is kept.
 #[derive(Debug, Default)]
-pub(super) struct IdText {
+pub(crate) struct IdText {
     instance: InstanceId,
     producer: u32,
     /// The container, the producer's number, and the dash behind it, in front of padding.
@@ -19,7 +19,7 @@ pub(super) struct IdText {
 impl IdText {
     /// `instance-producer-sequence`.
     #[inline(always)]
-    pub(super) fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+    pub(crate) fn put(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         let id = event.id();
         if id.producer != self.producer || id.instance != self.instance || self.len == 0 {
             self.cache_producer(id.instance, id.producer);

@@ -14,7 +14,7 @@ use fapilog_record::{
 use proptest::prelude::*;
 
 use crate::{
-    Cef, Ecs, Gelf, OtelJson, json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple,
+    Cef, Csv, Ecs, Gelf, OtelJson, Xml, json::Json, logfmt::Logfmt, minimal::Minimal, pretty::Pretty, simple::Simple,
     staged_log::StagedLog,
 };
 
@@ -23,7 +23,7 @@ thread_local! {
 }
 
 /// Whether this thread writes all lines part by part.
-pub(super) fn is_part_by_part() -> bool {
+pub(crate) fn is_part_by_part() -> bool {
     IS_PART_BY_PART.get()
 }
 
@@ -201,12 +201,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn lines_for_products_are_the_same_by_template_and_by_part(calls in prop::collection::vec(calls(), 1..20)) {
+    fn lines_for_programs_are_the_same_by_template_and_by_part(calls in prop::collection::vec(calls(), 1..20)) {
         let calls = [&calls[..], &calls[..]].concat();
         lines_are_the_same::<Ecs>(&calls)?;
         lines_are_the_same::<Gelf>(&calls)?;
         lines_are_the_same::<Cef>(&calls)?;
         lines_are_the_same::<OtelJson>(&calls)?;
+        lines_are_the_same::<Xml>(&calls)?;
+        lines_are_the_same::<Csv>(&calls)?;
     }
 }
 

@@ -5,7 +5,7 @@ use fapilog_record::text::fixed::FixedText;
 
 /// The context that the last event shared with others, as it stands in a line.
 #[derive(Debug, Default)]
-pub(super) struct SharedText {
+pub(crate) struct SharedText {
     /// Address and number of the fields: within one batch, they differ from those of all other fields.
     cached: (usize, usize),
     text: Vec<u8>,
@@ -14,13 +14,13 @@ pub(super) struct SharedText {
 
 impl SharedText {
     /// Forgets the fields: the arena of the next batch may have other fields at the same address.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.cached = (0, 0);
     }
 
     /// Makes the text that of these fields: `render` appends it, if it is not cached.
     #[inline]
-    pub(super) fn cache(&mut self, fields: &[FieldRef<'_>], render: impl FnOnce(&[FieldRef<'_>], &mut Vec<u8>)) {
+    pub(crate) fn cache(&mut self, fields: &[FieldRef<'_>], render: impl FnOnce(&[FieldRef<'_>], &mut Vec<u8>)) {
         let wanted = (fields.as_ptr().addr(), fields.len());
         if wanted != self.cached && !fields.is_empty() {
             self.cached = wanted;
@@ -32,7 +32,7 @@ impl SharedText {
 
     /// The text that was cached last.
     #[inline(always)]
-    pub(super) fn text(&self) -> &FixedText {
+    pub(crate) fn text(&self) -> &FixedText {
         &self.fixed
     }
 }

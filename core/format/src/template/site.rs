@@ -96,19 +96,19 @@ pub(super) struct OtherFields {
 
 /// The place and the name of an argument.
 #[derive(Debug)]
-pub(super) struct SlotArgument {
+pub(crate) struct SlotArgument {
     root_offset: usize,
     kind: &'static Kind,
-    pub(super) name: FieldName,
+    pub(crate) name: FieldName,
 }
 
 impl SlotArgument {
-    fn new(field: &DescribedField) -> Self {
+    pub(crate) fn new(field: &DescribedField) -> Self {
         Self { root_offset: field.root_offset, kind: field.kind, name: field.name }
     }
 
     #[inline(always)]
-    pub(super) fn value<'a>(&self, event: &Event<'a>) -> ValueRef<'a> {
+    pub(crate) fn value<'a>(&self, event: &Event<'a>) -> ValueRef<'a> {
         event.argument(self.root_offset, self.kind)
     }
 }
