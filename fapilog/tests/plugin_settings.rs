@@ -354,3 +354,51 @@ fn child_logs_to_stdout() {
     let stdout = container.accounts().sinks.into_iter().find(|sink| sink.name == "stdout").unwrap();
     std::process::exit(if stdout.lost.of(LossReason::SinkBusy) > 0 { LOST } else { NOT_LOST });
 }
+
+/// The file behind two containers, one after the other, that each log an event.
+fn file_of_two_runs(formatter: &str) -> Vec<u8> {
+    let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = directory.path().join("web.log");
+    for number in 1..=2 {
+        let file =
+            format!("sinks = [\"file\"]\nplugin_config.file.path = {path:?}\nplugin_config.file.one_file = true\n");
+        let (container, _) = started(&format!("{file}{formatter}")).unwrap();
+        info!(container.logger("web"), "=filled", number, note = "two\nlines");
+        balanced(container.shutdown(TIMEOUT).unwrap());
+    }
+    fs::read(&path).unwrap()
+}
+
+#[test]
+fn a_file_has_rows_of_csv_by_its_settings() {
+    let settings =
+        "formatter = \"csv\"\nplugin_config.csv.columns = [\"level\", \"message\", \"context.number\", \"fields\"]\n";
+    let rows = String::from_utf8(file_of_two_runs(settings)).unwrap();
+    let row = |number| format!(r#"INFO,"'=filled",{number},"{{""context.note"":""two\nlines""}}""#);
+    assert_eq!(rows.lines().filter(|row| row.contains("filled")).collect::<Vec<_>>(), [row(1), row(2)]);
+}
+
+#[test]
+fn a_file_has_elements_of_xml() {
+    let lines = String::from_utf8(file_of_two_runs("formatter = \"xml\"\n")).unwrap();
+    assert!(lines.lines().all(|line| line.starts_with("<event ") && line.ends_with("</event>")), "{lines}");
+    let field =
+        |number| format!(r#"<field name="number" type="integer">{number}</field><field name="note">two&#xa;lines<"#);
+    assert!([1, 2].iter().all(|number| lines.contains(&field(*number))), "{lines}");
+}
+
+#[test]
+fn a_file_has_messages_of_protobuf_and_nothing_between_them() {
+    let bytes = file_of_two_runs("formatter = \"protobuf\"\n");
+    let (mut tail, mut messages) = (&bytes[..], Vec::new());
+    while let Some((low, behind)) = tail.split_first() {
+        // A length of one byte, or of two: seven bits each, the lowest first.
+        let (high, behind) = if *low < 0x80 { (0, behind) } else { (behind[0], &behind[1..]) };
+        let (message, next) = behind.split_at(usize::from(low & 0x7f) | usize::from(high) << 7);
+        messages.push(message);
+        tail = next;
+    }
+    assert!(tail.is_empty() && messages.iter().all(|message| message[0] == 0x09), "{bytes:?}");
+    let filled = messages.iter().filter(|message| message.windows(7).any(|bytes| bytes == b"=filled"));
+    assert_eq!(filled.count(), 2);
+}

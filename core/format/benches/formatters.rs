@@ -151,6 +151,9 @@ fn bench(criterion: &mut Criterion) {
     bench_formatter(criterion, "simple", Simple::new);
     bench_formatter(criterion, "minimal", Minimal::new);
     bench_formatter(criterion, "pretty", || Pretty::new().colors(true));
+    bench_formatter(criterion, "csv", Csv::new);
+    bench_formatter(criterion, "xml", Xml::new);
+    bench_formatter(criterion, "protobuf", Protobuf::new);
     bench_formatter(criterion, "ecs", Ecs::new);
     bench_formatter(criterion, "gelf", Gelf::new);
     bench_formatter(criterion, "cef", Cef::new);

@@ -3,6 +3,7 @@
 mod cell;
 mod column;
 mod row;
+mod scope;
 mod settings;
 mod shared;
 mod template;
@@ -23,8 +24,14 @@ use fapilog_plugin::{
 use fapilog_record::text::{fixed::FixedText, time::UtcClock};
 
 use crate::{
-    csv::{cell::CellStyle, row::CellWriter, shared::SharedMembers, template::RowTemplate},
-    template::IdText,
+    csv::{
+        cell::CellStyle,
+        row::CellWriter,
+        scope::ScopeCells,
+        shared::SharedMembers,
+        template::{BesideCall, RowTemplate},
+    },
+    template::{IdText, ScopeText, ScopeTexts},
 };
 
 named_enum! {
@@ -78,13 +85,13 @@ impl CsvDelimiter {
 pub struct Csv {
     columns: Box<[CsvColumn]>,
     style: CellStyle,
-    /// Rows of events with shared context, and of those without.
-    shared_templates: PerCallSite<RowTemplate>,
-    templates: PerCallSite<RowTemplate>,
+    /// By the fields that events have beside their call's: none, shared context, those of a scope, both.
+    templates: [PerCallSite<RowTemplate>; 4],
     /// The cells of sources and of places in the program.
     sources: PerSource<FixedText>,
     locations: PerCallSite<FixedText>,
     shared: SharedMembers,
+    scopes: ScopeTexts,
     clock: UtcClock,
     ids: IdText,
     /// The names of fields of the current event that are not UTF-8.
@@ -117,11 +124,11 @@ impl Csv {
         Self {
             columns,
             style: CellStyle { delimiter: CsvDelimiter::default().byte(), escapes_formulas: true },
-            shared_templates: PerCallSite::new(),
-            templates: PerCallSite::new(),
+            templates: [const { PerCallSite::new() }; 4],
             sources: PerSource::new(),
             locations: PerCallSite::new(),
             shared: SharedMembers::default(),
+            scopes: ScopeTexts::default(),
             clock: UtcClock::default(),
             ids: IdText::default(),
             marked: Vec::new(),
@@ -181,31 +188,38 @@ impl Csv {
         let location = location.map(|location| {
             &*self.locations.get_or_insert_with(descriptor, || style.fixed_text(&location.to_string()))
         });
-        let is_shared = !first.shared_context().is_empty();
-        let template = first.is_plain().then(|| {
-            let templates = if is_shared { &mut self.shared_templates } else { &mut self.templates };
-            &*templates.get_or_insert_with(descriptor, || RowTemplate::new(style, columns, descriptor, is_shared))
+        let scope =
+            if first.is_plain_in_scope() { self.scopes.of(&mut ScopeCells { style, columns }, first) } else { None };
+        let template = scope.and_then(|scope| {
+            let beside =
+                BesideCall { is_shared: !first.shared_context().is_empty(), is_scoped: !first.scope().is_empty() };
+            let template = || RowTemplate::new(style, columns, descriptor, beside);
+            let template = &*templates_of(&mut self.templates, beside).get_or_insert_with(descriptor, template);
+            (template.fits(first) && scope.is_free(&template.names, first)).then_some((scope, template))
         });
-        let template = template.filter(|template| template.fits(first));
+        #[cfg(test)]
+        let template = template.filter(|_| !crate::template::is_part_by_part());
         let mut row = CellWriter {
             style,
             columns,
             source,
             location,
+            scope: template.map_or(ScopeText::NONE, |(scope, _)| scope),
             shared: &self.shared,
             clock: &mut self.clock,
             ids: &mut self.ids,
             marked: &mut self.marked,
             marks_at: None,
+            object_at: 0,
         };
-        let Some(template) = template else {
+        let Some((_, template)) = template else {
             row.write(first, out);
             return events.get(1..).unwrap_or_default();
         };
         let mut remaining = events;
         while let Some((event, behind)) = remaining.split_first()
             && template.fits(event)
-            && are_alike(event, first)
+            && template.are_alike(event, first)
         {
             template.fill(&mut row, event, out);
             remaining = behind;
@@ -214,12 +228,15 @@ impl Csv {
     }
 }
 
-/// Whether two events need the same texts beside their arguments.
-#[inline(always)]
-fn are_alike(event: &Event<'_>, other: &Event<'_>) -> bool {
-    std::ptr::eq(event.descriptor(), other.descriptor())
-        && event.source().id() == other.source().id()
-        && std::ptr::eq(event.shared_context(), other.shared_context())
+#[inline]
+fn templates_of(templates: &mut [PerCallSite<RowTemplate>; 4], beside: BesideCall) -> &mut PerCallSite<RowTemplate> {
+    let [plain, shared, scoped, scoped_and_shared] = templates;
+    match (beside.is_scoped, beside.is_shared) {
+        (false, false) => plain,
+        (false, true) => shared,
+        (true, false) => scoped,
+        (true, true) => scoped_and_shared,
+    }
 }
 
 impl CellStyle {

@@ -14,14 +14,10 @@ use crate::{
         shared::SharedMembers,
     },
     json::put_string,
-    template::IdText,
+    template::{IdText, ScopeText},
 };
 
 pub(super) const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
-
-/// The object in the column `fields`, between the quotes of the cell.
-pub(super) const OPEN: &[u8] = b"\"{";
-pub(super) const CLOSE: &[u8] = b"}\"";
 
 /// Writes rows of a run of events.
 pub(super) struct CellWriter<'a> {
@@ -30,6 +26,7 @@ pub(super) struct CellWriter<'a> {
     pub(super) source: &'a FixedText,
     /// The file and the line of the log call, where there is a column for them.
     pub(super) location: Option<&'a FixedText>,
+    pub(super) scope: &'a ScopeText,
     pub(super) shared: &'a SharedMembers,
     pub(super) clock: &'a mut UtcClock,
     pub(super) ids: &'a mut IdText,
@@ -37,6 +34,8 @@ pub(super) struct CellWriter<'a> {
     pub(super) marked: &'a mut Vec<u8>,
     /// The place of the cell for their names.
     pub(super) marks_at: Option<usize>,
+    /// The place of the cell with the object of fields.
+    pub(super) object_at: usize,
 }
 
 impl CellWriter<'_> {
@@ -107,7 +106,7 @@ impl CellWriter<'_> {
 
     /// Appends the object of all fields that have no column of their own, if there are any.
     fn other_fields(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let start = out.len();
+        self.open_object(out);
         for group in GROUPS {
             for field in event.counted_fields(group) {
                 if !put_member(field, self.columns, out) {
@@ -115,14 +114,25 @@ impl CellWriter<'_> {
                 }
             }
         }
-        if out.len() > start {
-            out.extend_from_slice(CLOSE);
-            // The first comma makes room for the beginning.
-            out.push(b'{');
-            if let Some(comma) = out.get_mut(start) {
-                *comma = b'"';
+        self.close_object(out);
+    }
+
+    /// Begins the cell with the object of fields. Its members follow, each behind a comma.
+    #[inline(always)]
+    pub(super) fn open_object(&mut self, out: &mut Vec<u8>) {
+        self.object_at = out.len();
+        out.push(b'"');
+    }
+
+    /// Ends the cell with the object of fields, which is empty if there are no members.
+    #[inline(always)]
+    pub(super) fn close_object(&mut self, out: &mut Vec<u8>) {
+        match out.get_mut(self.object_at + 1) {
+            Some(first_comma) => {
+                *first_comma = b'{';
+                out.extend_from_slice(b"}\"");
             }
-            out.get_mut(start + 1..).unwrap_or_default().rotate_right(1);
+            None => out.truncate(self.object_at),
         }
     }
 

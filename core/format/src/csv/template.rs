@@ -13,9 +13,9 @@ use crate::{
     csv::{
         cell::CellStyle,
         column::CsvColumn,
-        row::{CLOSE, CellWriter, GROUPS, OPEN, has_column, put_key, put_truncated, put_truncated_fields},
+        row::{CellWriter, GROUPS, has_column, put_key, put_truncated, put_truncated_fields},
     },
-    template::SlotArgument,
+    template::{NameSet, SlotArgument},
 };
 
 /// A row with slots.
@@ -23,6 +23,9 @@ use crate::{
 pub(super) struct RowTemplate {
     pieces: Vec<RowPiece>,
     end: FixedText,
+    /// The names of the arguments.
+    pub(super) names: NameSet,
+    beside: BesideCall,
     severity: u8,
     category: Category,
     /// An argument has no slot: events of the call site are written cell by cell.
@@ -51,23 +54,36 @@ enum RowSlot {
     Member(SlotArgument),
     /// A field of the shared context that has a column: its key.
     SharedCell(Box<str>),
-    /// The other fields of the shared context, behind members of the call.
+    /// A field that has a column, and is no argument.
+    OtherCell(FieldGroup, Box<str>),
+    /// The correlation id of the scope.
+    CorrelationId,
+    ObjectStart,
+    /// The fields of the scope in a group.
+    ScopeMembers(FieldGroup),
+    /// The fields of the shared context.
     SharedMembers,
-    /// The same, ahead of members of the call.
-    SharedAhead,
-    /// The same, where the call has no members.
-    SharedObject,
+    ObjectEnd,
+}
+
+/// The fields that events have beside their call site's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BesideCall {
+    /// Context that they share.
+    pub(super) is_shared: bool,
+    /// Fields of a scope.
+    pub(super) is_scoped: bool,
 }
 
 impl RowTemplate {
-    /// The template of all events of a call site that have the call's own arguments, and shared context if `is_shared`.
+    /// The template of all events of a call site that have the call's own arguments and such fields beside them.
     pub(super) fn new(
         style: CellStyle,
         columns: &[CsvColumn],
         descriptor: &'static Descriptor,
-        is_shared: bool,
+        beside: BesideCall,
     ) -> Self {
-        let mut draft = RowDraft { style, columns, descriptor, is_shared, pieces: Vec::new(), text: Vec::new() };
+        let mut draft = RowDraft { style, columns, descriptor, beside, pieces: Vec::new(), text: Vec::new() };
         for (index, column) in columns.iter().enumerate() {
             if index > 0 {
                 draft.text.push(style.delimiter);
@@ -81,6 +97,8 @@ impl RowTemplate {
         Self {
             pieces: draft.pieces,
             end: FixedText::new(&draft.text),
+            names: NameSet::of(descriptor.fields().iter().map(|field| (field.name.group, field.name.name))),
+            beside,
             severity: level.severity(),
             category: level.category(),
             is_partial,
@@ -90,7 +108,17 @@ impl RowTemplate {
     /// Whether it has all parts of the event.
     #[inline(always)]
     pub(super) fn fits(&self, event: &Event<'_>) -> bool {
-        event.is_plain() && !self.is_partial && event.category() == self.category && event.severity() == self.severity
+        let is_whole = if self.beside.is_scoped { event.is_plain_in_scope() } else { event.is_plain() };
+        is_whole && !self.is_partial && event.category() == self.category && event.severity() == self.severity
+    }
+
+    /// Whether two events need the same texts beside their arguments.
+    #[inline(always)]
+    pub(super) fn are_alike(&self, event: &Event<'_>, other: &Event<'_>) -> bool {
+        std::ptr::eq(event.descriptor(), other.descriptor())
+            && event.source().id() == other.source().id()
+            && std::ptr::eq(event.shared_context(), other.shared_context())
+            && (!self.beside.is_scoped || event.scope() == other.scope())
     }
 
     /// Writes the row of an event that it [fits](Self::fits).
@@ -129,16 +157,19 @@ impl RowSlot {
                 }
             }
             Self::SharedMembers => out.extend_from_slice(row.shared.text()),
-            Self::SharedAhead => {
-                if let Some((_, members)) = row.shared.text().split_first() {
-                    [members, b","].into_iter().for_each(|text| out.extend_from_slice(text));
+            Self::OtherCell(group, name) => {
+                if let Some(value) = event.field(*group, name) {
+                    row.value(*group, name, value, out);
                 }
             }
-            Self::SharedObject => {
-                if let Some((_, members)) = row.shared.text().split_first() {
-                    [OPEN, members, CLOSE].into_iter().for_each(|text| out.extend_from_slice(text));
+            Self::CorrelationId => row.scope.correlation_id().put(out),
+            Self::ObjectStart => row.open_object(out),
+            Self::ScopeMembers(group) => {
+                if let Some(members) = row.scope.fields(*group) {
+                    members.put(out);
                 }
             }
+            Self::ObjectEnd => row.close_object(out),
         }
     }
 }
@@ -147,7 +178,7 @@ struct RowDraft<'a> {
     style: CellStyle,
     columns: &'a [CsvColumn],
     descriptor: &'static Descriptor,
-    is_shared: bool,
+    beside: BesideCall,
     pieces: Vec<RowPiece>,
     text: Vec<u8>,
 }
@@ -170,7 +201,8 @@ impl RowDraft<'_> {
             CsvColumn::Source => self.slot(RowSlot::Source),
             CsvColumn::EventId => self.slot(RowSlot::Id),
             CsvColumn::Message => self.message(),
-            // An event with a correlation id does not fit.
+            CsvColumn::CorrelationId if self.beside.is_scoped => self.slot(RowSlot::CorrelationId),
+            // An event with a correlation id of its own does not fit.
             CsvColumn::CorrelationId => {}
             CsvColumn::Field(group, name) => self.field(*group, name),
             CsvColumn::Fields => self.other_fields(),
@@ -196,24 +228,30 @@ impl RowDraft<'_> {
         let is_it = |field: &&DescribedField| field.name.group == group && field.name.name == name;
         match self.descriptor.fields().iter().find(is_it) {
             Some(field) => self.slot(RowSlot::Cell(SlotArgument::new(field))),
-            None if self.is_shared && group == FieldGroup::Context => self.slot(RowSlot::SharedCell(name.into())),
+            None if self.beside.is_scoped => self.slot(RowSlot::OtherCell(group, name.into())),
+            None if self.beside.is_shared && group == FieldGroup::Context => {
+                self.slot(RowSlot::SharedCell(name.into()))
+            }
             None => {}
         }
     }
 
     fn other_fields(&mut self) {
-        let members = self.members();
-        let (context, others): (Vec<_>, Vec<_>) =
-            members.into_iter().partition(|field| field.name.group == FieldGroup::Context);
-        let mut separator = OPEN;
-        context.iter().for_each(|field| self.member(field, &mut separator));
-        if self.is_shared {
-            self.shared_members(!context.is_empty(), !others.is_empty(), &mut separator);
+        let (members, BesideCall { is_shared, is_scoped }) = (self.members(), self.beside);
+        if members.is_empty() && !is_shared && !is_scoped {
+            return;
         }
-        others.iter().for_each(|field| self.member(field, &mut separator));
-        if separator != OPEN {
-            self.text.extend_from_slice(CLOSE);
+        self.slot(RowSlot::ObjectStart);
+        for group in GROUPS {
+            members.iter().filter(|field| field.name.group == group).for_each(|field| self.member(field));
+            if is_scoped {
+                self.slot(RowSlot::ScopeMembers(group));
+            }
+            if is_shared && group == FieldGroup::Context {
+                self.slot(RowSlot::SharedMembers);
+            }
         }
+        self.slot(RowSlot::ObjectEnd);
     }
 
     /// The arguments without columns of their own, each key once, by groups.
@@ -231,23 +269,9 @@ impl RowDraft<'_> {
         members
     }
 
-    fn member(&mut self, field: &DescribedField, separator: &mut &'static [u8]) {
-        self.text.extend_from_slice(separator);
-        *separator = b",";
+    fn member(&mut self, field: &DescribedField) {
+        self.text.push(b',');
         put_key(field.name.group, field.name.name, &mut self.text);
         self.slot(RowSlot::Member(SlotArgument::new(field)));
-    }
-
-    /// The shared context stands behind the context of the call, and may have no member without a column.
-    fn shared_members(&mut self, has_context: bool, has_others: bool, separator: &mut &'static [u8]) {
-        if has_context {
-            self.slot(RowSlot::SharedMembers);
-        } else if has_others {
-            self.text.extend_from_slice(OPEN);
-            self.slot(RowSlot::SharedAhead);
-            *separator = b"";
-        } else {
-            self.slot(RowSlot::SharedObject);
-        }
     }
 }

@@ -203,7 +203,6 @@ fn bare(log: &Logger) {
     log.log(Level::Error, &SITE, End);
 }
 
-/// The same events with a scope that has no fields that count, so that rows are written cell by cell.
 fn rows(formatter: fn() -> Csv, has_context: bool, write: impl Fn(&Logger)) -> Vec<String> {
     let mut log = StagedLog::new(has_context, formatter);
     write(&log.container.logger("engine"));
@@ -257,9 +256,9 @@ fn formulas_and_the_delimiter_are_as_they_are_chosen() {
     assert_eq!(semicolons().header(), "level;message\n");
 }
 
-/// Each event once by its template and once cell by cell, with and without shared context.
+/// Each event once without a scope and once within, with and without shared context.
 #[test]
-fn rows_by_templates_are_those_that_are_written_cell_by_cell() {
+fn a_scope_without_fields_changes_no_row_without_its_id() {
     fn formatter() -> Csv {
         let columns = ["source", "severity", "message", "context.order", "context.process_id", "fields", "not_utf8"];
         Csv::with_columns(columns).unwrap()
@@ -276,7 +275,7 @@ fn rows_by_templates_are_those_that_are_written_cell_by_cell() {
             };
             let by_template = rows(formatter, has_context, write);
             let in_a_scope = rows(formatter, has_context, |log| {
-                // Its value is `None`, and no column shows it.
+                // No column has it.
                 let _entered = Scope::new().correlation_id("c-1").enter();
                 write(log);
             });
@@ -289,6 +288,33 @@ fn rows_by_templates_are_those_that_are_written_cell_by_cell() {
             }
         }
     }
+}
+
+#[test]
+fn fields_of_a_scope_have_their_columns_and_the_call_s_own_count_before_them() {
+    let formatter = || Csv::with_columns(["correlation_id", "context.user", "context.order", "fields"]).unwrap();
+    let scope = Scope::new().correlation_id("c,1").field(FieldGroup::Context, "user", ValueRef::Text("ann")).field(
+        FieldGroup::Tags,
+        "region",
+        ValueRef::Text("eu"),
+    );
+    let written = rows(formatter, false, |log| {
+        let _entered = scope.enter();
+        order(log, 7, "late");
+        bare(log);
+        let _inner = Scope::new().field(FieldGroup::Context, "order", ValueRef::U64(8)).enter();
+        order(log, 9, "late");
+        bare(log);
+    });
+    let all = r#""{""tags.note"":""late"",""tags.region"":""eu"",""metrics.price"":1.5}""#;
+    let region = r#""{""tags.region"":""eu""}""#;
+    let expected = [
+        format!("\"c,1\",ann,7,{all}"),
+        format!("\"c,1\",ann,,{region}"),
+        format!("\"c,1\",ann,9,{all}"),
+        format!("\"c,1\",ann,8,{region}"),
+    ];
+    assert_eq!(written, expected);
 }
 
 #[test]

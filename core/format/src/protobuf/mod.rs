@@ -1,5 +1,6 @@
 //! Protobuf: messages behind their lengths.
 
+mod scope;
 mod site;
 mod tag;
 #[cfg(test)]
@@ -17,11 +18,12 @@ use fapilog_record::{field_group::FieldGroup, text::fixed::FixedText};
 
 use crate::{
     protobuf::{
+        scope::ScopeParts,
         site::{SiteBytes, put_message, put_place, put_traits},
         value::put_entry,
         wire::{put_bytes, put_field, put_sized},
     },
-    template::{IdText, SharedText},
+    template::{IdText, ScopeText, ScopeTexts, SharedText},
 };
 
 /// Bytes that are reserved for the length of an event: events of 128 to 16,383 bytes have a length of two.
@@ -44,6 +46,7 @@ pub struct Protobuf {
     /// The names of sources, with tag and length.
     sources: PerSource<FixedText>,
     shared: SharedText,
+    scopes: ScopeTexts,
     ids: IdText,
 }
 
@@ -62,20 +65,21 @@ impl Protobuf {
     }
 
     fn put_event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
-        let Self { has_place, sites, sources, shared, ids } = self;
+        let Self { has_place, sites, sources, shared, scopes, ids } = self;
         shared.cache(event.shared_context(), put_shared);
         let source = sources.get_or_insert_with(event.source(), || source_bytes(event.source().name()));
         let site = sites.get_or_insert_with(event.descriptor(), || SiteBytes::new(event.descriptor(), *has_place));
+        let scope = if site.fits(event) { scopes.of(&mut ScopeParts, event) } else { None };
+        let scope = scope.filter(|scope| scope.is_free(&site.names, event));
         put_sized::<LENGTH_BYTES>(out, |out| {
             let [a, b, c, d, e, f, g, h] = event.timestamp().unix_nanos().to_le_bytes();
             out.extend_from_slice(&[tag::TIME, a, b, c, d, e, f, g, h]);
             source.put(out);
             out.push(tag::EVENT_ID);
             put_sized::<1>(out, |out| ids.put(event, out));
-            if site.fits(event) {
-                put_plain(site, event, shared, out);
-            } else {
-                put_parts(event, *has_place, out);
+            match scope {
+                Some(scope) => put_plain(site, event, scope, shared, out),
+                None => put_parts(event, *has_place, out),
             }
             if event.is_cut() {
                 put_cuts(event, out);
@@ -84,14 +88,18 @@ impl Protobuf {
     }
 }
 
-/// The parts of an event that has its call site's arguments and the shared context, and nothing else.
+/// The parts of an event that has its call site's arguments, the fields of its scope and the shared context, and nothing else.
 #[inline(always)]
-fn put_plain(site: &SiteBytes, event: &Event<'_>, shared: &SharedText, out: &mut Vec<u8>) {
+fn put_plain(site: &SiteBytes, event: &Event<'_>, scope: &ScopeText, shared: &SharedText, out: &mut Vec<u8>) {
     site.head.put(out);
     if let Some(message) = &site.message {
         put_message(message.value(event), out);
     }
     site.fields.iter().for_each(|field| field.put(event, out));
+    if !event.scope().is_empty() {
+        scope.correlation_id().put(out);
+        GROUPS.into_iter().filter_map(|group| scope.fields(group)).for_each(|fields| fields.put(out));
+    }
     if !event.shared_context().is_empty() {
         shared.text().put(out);
     }

@@ -15,7 +15,7 @@ use crate::{
         value::{KEY, VALUE, put_value},
         wire::{put_field, put_sized, put_varint, set_length, varint_tag},
     },
-    template::SlotArgument,
+    template::{NameSet, SlotArgument},
 };
 
 /// The message of an event of one call site, but for its arguments.
@@ -27,6 +27,8 @@ pub(super) struct SiteBytes {
     pub(super) message: Option<SlotArgument>,
     /// Each key once.
     pub(super) fields: Vec<SiteField>,
+    /// The names of the fields.
+    pub(super) names: NameSet,
     severity: u8,
     category: Category,
     /// An argument is no message and no field: events of the call site are written part by part.
@@ -85,14 +87,18 @@ impl SiteBytes {
         let is_partial = descriptor.message_template().is_some()
             || descriptor.fields().iter().any(|field| is_single(field.name.group));
         let fields = fields_of(descriptor);
+        let names = NameSet::of(descriptor.fields().iter().map(|field| (field.name.group, field.name.name)));
         let (severity, category) = (level.severity(), level.category());
-        Self { head: FixedText::new(&head), message, fields, severity, category, is_partial }
+        Self { head: FixedText::new(&head), message, fields, names, severity, category, is_partial }
     }
 
-    /// Whether it has all parts of the event, but for the shared context.
+    /// Whether it has all parts of the event, but for those of its scope and the shared context.
     #[inline(always)]
     pub(super) fn fits(&self, event: &Event<'_>) -> bool {
-        event.is_plain() && !self.is_partial && event.category() == self.category && event.severity() == self.severity
+        event.is_plain_in_scope()
+            && !self.is_partial
+            && event.category() == self.category
+            && event.severity() == self.severity
     }
 }
 

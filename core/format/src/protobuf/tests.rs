@@ -323,6 +323,23 @@ fn messages_do_not_depend_on_what_comes_before_them() {
 }
 
 #[test]
+fn the_call_s_own_fields_count_before_those_of_its_scope() {
+    let mut log = log::MessageLog::new(false);
+    let logger = log.container.logger("test");
+    let scope = Scope::new()
+        .field(FieldGroup::Context, "order", ValueRef::U64(8))
+        .field(FieldGroup::Context, "user", ValueRef::Text("ann"))
+        .field(FieldGroup::Metrics, "share", ValueRef::F64(0.5));
+    let _entered = scope.enter();
+    order(&logger, 7, "late");
+    with_own_severity(&logger);
+    let [own, other] = &log.events()[..] else { panic!("two events") };
+    assert_eq!(pairs(&own.context), expected(&[("order", "7"), ("user", "ann")]));
+    assert_eq!(pairs(&other.context), expected(&[("order", "8"), ("user", "ann")]));
+    assert_eq!([own, other].map(|event| pairs(&event.metrics)), [(); 2].map(|()| expected(&[("share", "0.5")])));
+}
+
+#[test]
 fn severity_and_category_of_a_call_take_the_place_of_its_level_s() {
     let mut log = log::MessageLog::new(false);
     with_own_severity(&log.container.logger("test"));
@@ -362,6 +379,7 @@ fn messages_are_no_lines_and_their_ends_are_unknown() {
 #[test]
 fn every_field_of_the_schema_has_its_number() {
     let schema = include_str!("../../proto/event.proto");
+    assert!(include_str!("../../../../docs/protobuf.md").contains(schema), "the page has another schema");
     for line in ["fixed64 time_unix_nano = 1;", "optional string correlation_id = 9;", "CallSite call_site = 15;"] {
         assert!(schema.contains(line), "{line}");
     }

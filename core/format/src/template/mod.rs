@@ -15,7 +15,15 @@ mod shared;
 mod site;
 mod writer;
 
-pub(crate) use self::{id::IdText, shared::SharedText, site::SlotArgument, writer::LineWriter};
+#[cfg(test)]
+pub(crate) use self::scope_tests::is_part_by_part;
+pub(crate) use self::{
+    id::IdText,
+    scope::{NameSet, ScopeText, ScopeTexts},
+    shared::SharedText,
+    site::SlotArgument,
+    writer::LineWriter,
+};
 use crate::line_options::{LineOptions, LineTime};
 
 use std::fmt::Debug;

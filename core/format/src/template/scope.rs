@@ -17,14 +17,14 @@ const FIELDS_MAX: usize = 32;
 
 /// The texts of the last scopes.
 #[derive(Debug, Default)]
-pub(super) struct ScopeTexts {
+pub(crate) struct ScopeTexts {
     /// By a hash of the scope. Empty until there is a scope.
     texts: Vec<ScopeText>,
 }
 
 /// The text of a scope's fields.
 #[derive(Debug, Default)]
-pub(super) struct ScopeText {
+pub(crate) struct ScopeText {
     /// The scope, in its encoded form.
     scope: Vec<u8>,
     /// Whether all of it has a place in templates. If not, its events are written part by part.
@@ -43,7 +43,7 @@ pub(super) struct ScopeText {
 impl ScopeTexts {
     /// The text of the event's scope. `None` if it has no place in templates.
     #[inline]
-    pub(super) fn of<F: LineFormat>(&mut self, format: &mut F, event: &Event<'_>) -> Option<&ScopeText> {
+    pub(crate) fn of<F: LineFormat>(&mut self, format: &mut F, event: &Event<'_>) -> Option<&ScopeText> {
         if event.scope().is_empty() { Some(ScopeText::NONE) } else { self.find(format, event) }
     }
 
@@ -68,7 +68,7 @@ impl ScopeTexts {
 
 impl ScopeText {
     /// That of no scope.
-    pub(super) const NONE: &'static Self = &Self {
+    pub(crate) const NONE: &'static Self = &Self {
         scope: Vec::new(),
         is_whole: true,
         correlation_id: FixedText::EMPTY,
@@ -79,7 +79,7 @@ impl ScopeText {
     };
 
     /// The correlation id with its key. Empty if there is none.
-    pub(super) fn correlation_id(&self) -> &FixedText {
+    pub(crate) fn correlation_id(&self) -> &FixedText {
         &self.correlation_id
     }
 
@@ -94,14 +94,14 @@ impl ScopeText {
     }
 
     /// The fields of a group, with the format's text between them. `None` if there are none.
-    pub(super) fn fields(&self, group: FieldGroup) -> Option<&FixedText> {
+    pub(crate) fn fields(&self, group: FieldGroup) -> Option<&FixedText> {
         let place = GROUPS.iter().position(|other| *other == group)?;
         self.groups.get(place)?.as_ref()
     }
 
     /// Whether none of its fields has the name of an argument, which would count in its place.
     #[inline]
-    pub(super) fn is_free(&self, arguments: &NameSet, event: &Event<'_>) -> bool {
+    pub(crate) fn is_free(&self, arguments: &NameSet, event: &Event<'_>) -> bool {
         !self.names.may_meet(arguments) || is_free_of_arguments(event)
     }
 
@@ -198,12 +198,12 @@ fn is_free_of_arguments(event: &Event<'_>) -> bool {
 
 /// Names, of which it is quickly known that two sets have none in common: a bit for each, by a hash.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct NameSet([u64; 4]);
+pub(crate) struct NameSet([u64; 4]);
 
 impl NameSet {
     const EMPTY: Self = Self([0; 4]);
 
-    pub(super) fn of<'a>(names: impl Iterator<Item = (FieldGroup, &'a str)>) -> Self {
+    pub(crate) fn of<'a>(names: impl Iterator<Item = (FieldGroup, &'a str)>) -> Self {
         let mut set = Self::EMPTY;
         for (group, name) in names {
             let bit = spread(hash(name.as_bytes()).wrapping_add(u64::from(group.to_byte()))) >> 56;

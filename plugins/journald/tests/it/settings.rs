@@ -105,7 +105,7 @@ fn invalid_values_are_errors_with_what_is_allowed() {
     for expected in [
         "plugin_config.journald.socket is run/socket; allowed is an absolute path of 108 bytes at most",
         "plugin_config.journald.identifier is a\\nb; allowed is a text on one line that is not empty",
-        "plugin_config.journald.facility is \"kernel\"; allowed are user, mail",
+        "plugin_config.journald.facility is \"kernel\"; allowed are kern, user, mail",
         "plugin_config.journald.field_prefix is shop_; allowed are A to Z, digits and _, first a letter",
         "plugin_config.journald.message_id is started; allowed are 32 hexadecimal digits, or a UUID",
         "plugin_config.journald.priorities.info is \"loud\"; allowed are emerg",
