@@ -2,15 +2,17 @@
 
 use std::{
     fs,
-    io::BufReader,
-    net::TcpListener,
+    io::{BufReader, Write},
+    net::{TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     sync::Arc,
-    thread::{self, JoinHandle},
 };
 
-use fapilog::info;
+use fapilog::{
+    info,
+    sink::{DeliveryPolicy, SinkOptions},
+};
 use fapilog_plugin::sink::SinkFactory;
 use fapilog_sink_network::tls::TlsSettings;
 use fapilog_syslog::{Syslog, SyslogFormat};
@@ -64,33 +66,28 @@ impl Certificates {
         settings
     }
 
-    /// Accepts so many connections, one after the other, and reads from each until its end or `messages_max` messages. Returns the port
-    /// and the messages.
-    fn serve(&self, connections: usize, messages_max: usize) -> (u16, JoinHandle<Vec<String>>) {
+    /// Accepts a connection. The handshake is made with the first read.
+    fn accept(&self, listener: &TcpListener) -> BufReader<StreamOwned<ServerConnection, TcpStream>> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let config = builder
             .with_no_client_auth()
             .with_single_cert(vec![self.certificate.clone()], self.key.clone_key())
             .unwrap();
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let server = thread::spawn(move || {
-            let mut messages = Vec::new();
-            for _ in 0..connections {
-                let (stream, _) = listener.accept().unwrap();
-                stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-                let session = ServerConnection::new(Arc::clone(&config)).unwrap();
-                let mut stream = BufReader::new(StreamOwned::new(session, stream));
-                messages.extend(std::iter::from_fn(|| next_counted(&mut stream)).take(messages_max));
-                stream.get_mut().conn.send_close_notify();
-                let _ = std::io::Write::flush(stream.get_mut());
-            }
-            messages
-        });
-        (port, server)
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        BufReader::new(StreamOwned::new(ServerConnection::new(Arc::new(config)).unwrap(), stream))
     }
+}
+
+fn listen() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+fn text_of(message: &str) -> String {
+    parse(message.as_bytes()).text.unwrap()
 }
 
 fn sink(port: u16) -> Syslog {
@@ -100,43 +97,44 @@ fn sink(port: u16) -> Syslog {
 #[test]
 fn octets_are_counted_over_tls() {
     let certificates = Certificates::new();
-    let (port, server) = certificates.serve(1, usize::MAX);
+    let (listener, port) = listen();
     let logs = builder().sink("syslog", sink(port).tls(certificates.trusted())).start().unwrap();
     info!(logs.logger("orders"), "first");
     info!(logs.logger("orders"), "second");
+    let mut stream = certificates.accept(&listener);
+    assert_eq!([(); 2].map(|()| text_of(&next_counted(&mut stream).unwrap())), ["first", "second"]);
     assert_eq!(shut_down(&logs), (2, 0));
-    let texts =
-        server.join().unwrap().iter().map(|message| parse(message.as_bytes()).text.unwrap()).collect::<Vec<_>>();
-    assert_eq!(texts, ["first", "second"]);
+    assert_eq!(next_counted(&mut stream), None);
 }
 
 #[test]
-fn a_tls_connection_that_the_server_has_closed_is_replaced() {
+fn a_tls_connection_that_the_server_has_closed_is_replaced_before_a_write() {
     let certificates = Certificates::new();
-    let (port, server) = certificates.serve(3, 1);
+    let (listener, port) = listen();
     let logs = builder().sink("syslog", sink(port).tls(certificates.trusted())).start().unwrap();
     for number in 0..3_u64 {
-        info!(logs.logger("orders"), "order", number);
-        crate::until("the event is delivered, maybe by a second attempt", || {
-            logs.accounts().sinks[0].delivered > number
-        });
+        info!(logs.logger("orders"), "order {number}", number);
+        let mut stream = certificates.accept(&listener);
+        assert_eq!(text_of(&next_counted(&mut stream).unwrap()), format!("order {number}"));
+        // The delivery has ended before the connection is closed.
+        logs.flush(TIMEOUT).unwrap();
+        stream.get_mut().conn.send_close_notify();
+        stream.get_mut().flush().unwrap();
     }
-    assert!(counter(&logs, "connections_opened") >= 3);
+    assert_eq!(counter(&logs, "connections_opened"), 3);
     assert_eq!(shut_down(&logs), (3, 0));
-    assert_eq!(server.join().unwrap().len(), 3);
 }
 
 #[test]
 fn a_server_whose_certificate_is_not_trusted_gets_nothing() {
-    let (port, server) = Certificates::new().serve(1, 1);
-    let others = Certificates::new();
-    let sink = sink(port).tls(others.trusted());
-    let policy = fapilog::sink::DeliveryPolicy::default().attempts(1);
-    let options = fapilog::sink::SinkOptions::new().delivery(policy);
-    let logs = builder().sink_with("syslog", sink, options).start().unwrap();
+    let (certificates, others) = (Certificates::new(), Certificates::new());
+    let (listener, port) = listen();
+    let policy = DeliveryPolicy::default().attempts(1);
+    let options = SinkOptions::new().delivery(policy);
+    let logs = builder().sink_with("syslog", sink(port).tls(others.trusted()), options).start().unwrap();
     info!(logs.logger("orders"), "first");
+    assert_eq!(next_counted(&mut certificates.accept(&listener)), None);
     assert_eq!(shut_down(&logs), (0, 1));
-    assert!(server.join().unwrap().is_empty());
 }
 
 #[test]
