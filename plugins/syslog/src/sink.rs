@@ -199,7 +199,6 @@ impl SinkFactory for Syslog {
         let options = ClientOptions {
             destination: destination.clone(),
             framing: self.framing,
-            policy: self.policy(),
             connect_timeout: self.connect_timeout,
             write_timeout: self.write_timeout,
         };

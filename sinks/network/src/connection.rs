@@ -117,6 +117,18 @@ fn session_state(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> PeerS
     PeerState::Closed
 }
 
+/// The alert that nothing comes behind shows the server that it has all. A server that does not read does not delay the client.
+impl Drop for NetworkConnection {
+    fn drop(&mut self) {
+        if let Stream::Tls(stream) = &mut self.0 {
+            stream.conn.send_close_notify();
+            if stream.sock.set_nonblocking(true).is_ok() {
+                let _ = stream.conn.write_tls(&mut stream.sock);
+            }
+        }
+    }
+}
+
 impl Read for NetworkConnection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {

@@ -53,7 +53,7 @@ impl Dialer {
     /// When there is no connection by then. Nothing was sent.
     pub fn dial(&mut self, deadline: Instant) -> Result<NetworkConnection, ConnectError> {
         let start = Instant::now();
-        let addresses = self.allowed_addresses(deadline)?;
+        let addresses = self.addresses(deadline)?;
         let stream = self.connect(&addresses, start, deadline)?;
         match &self.tls {
             None => Ok(NetworkConnection::plain(stream)),
@@ -61,8 +61,11 @@ impl Dialer {
         }
     }
 
-    /// The addresses of the host that are not refused. The error is that of the first that is, if all are.
-    fn allowed_addresses(&mut self, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
+    /// The addresses of the host that are not refused, at least one: for a protocol without connections.
+    ///
+    /// # Errors
+    /// When the name is not resolved by the deadline, and when all of its addresses are refused.
+    pub fn addresses(&mut self, deadline: Instant) -> Result<Vec<SocketAddr>, ConnectError> {
         let found = self.resolver.resolve(deadline)?;
         let mut refused = None;
         let mut allowed = Vec::with_capacity(found.len());

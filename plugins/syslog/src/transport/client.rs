@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -20,6 +21,7 @@ use crate::transport::{
     stream::{StreamSocket, WriteError},
 };
 
+const UDP_PORT: u16 = 514;
 const TCP_PORT: u16 = 601;
 const TLS_PORT: u16 = 6514;
 
@@ -28,7 +30,6 @@ const TLS_PORT: u16 = 6514;
 pub(crate) struct ClientOptions {
     pub(crate) destination: SyslogAddress,
     pub(crate) framing: Option<Framing>,
-    pub(crate) policy: AddressPolicy,
     pub(crate) connect_timeout: Duration,
     pub(crate) write_timeout: Duration,
 }
@@ -43,7 +44,7 @@ pub(crate) struct SyslogClient {
     opened: SinkCounter,
 }
 
-/// The dialer of an address that is reached by TCP. An address of `tls://` always has TLS.
+/// The dialer of an address on the network. An address of `tls://` always has TLS.
 pub(crate) fn dialer(
     destination: &SyslogAddress,
     policy: &AddressPolicy,
@@ -52,7 +53,8 @@ pub(crate) fn dialer(
     Ok(match destination {
         SyslogAddress::Tcp(endpoint) => Some(Dialer::new(endpoint, TCP_PORT, policy.clone())),
         SyslogAddress::Tls(endpoint) => Some(Dialer::new(endpoint, TLS_PORT, policy.clone()).tls(tls.load()?)),
-        SyslogAddress::Udp(_) | SyslogAddress::Unix(_) => None,
+        SyslogAddress::Udp(endpoint) => Some(Dialer::new(endpoint, UDP_PORT, policy.clone())),
+        SyslogAddress::Unix(_) => None,
     })
 }
 
@@ -91,19 +93,25 @@ impl SyslogClient {
     }
 
     fn connect(&mut self) -> Result<SyslogConnection, Box<dyn std::error::Error + Send + Sync>> {
+        let deadline = Instant::now() + self.options.connect_timeout;
         let connection = match (&self.options.destination, &mut self.dialer) {
-            (_, Some(dialer)) => {
-                let connection = dialer.dial(Instant::now() + self.options.connect_timeout)?;
-                SyslogConnection::Stream(StreamSocket::Network(connection))
+            (SyslogAddress::Unix(name), _) => self.connect_unix(name)?,
+            (SyslogAddress::Udp(_), Some(dialer)) => {
+                let addresses = dialer.addresses(deadline)?;
+                self.connect_udp(&addresses)?
             }
-            (SyslogAddress::Unix(name), None) => self.connect_unix(name)?,
-            (SyslogAddress::Udp(endpoint) | SyslogAddress::Tcp(endpoint) | SyslogAddress::Tls(endpoint), None) => {
-                let limit = self.options.write_timeout;
-                SyslogConnection::Datagram(DatagramSocket::udp(endpoint, &self.options.policy, limit)?)
-            }
+            (_, Some(dialer)) => SyslogConnection::Stream(StreamSocket::Network(dialer.dial(deadline)?)),
+            (_, None) => return Err(self.connect_error(io::ErrorKind::Unsupported.into()).into()),
         };
         self.opened.add(1);
         Ok(connection)
+    }
+
+    /// A socket for the first address: datagrams show only later that nobody receives them.
+    fn connect_udp(&self, addresses: &[SocketAddr]) -> Result<SyslogConnection, SyslogError> {
+        let address = addresses.first().copied().ok_or(io::ErrorKind::NotFound.into());
+        let socket = address.and_then(|address| DatagramSocket::udp(address, self.options.write_timeout));
+        socket.map(SyslogConnection::Datagram).map_err(|source| self.connect_error(source))
     }
 
     /// Datagrams where the socket takes them, else a stream.
@@ -114,7 +122,11 @@ impl SyslogClient {
             }
             other => other.map(SyslogConnection::Datagram),
         };
-        socket.map_err(|source| SyslogError::Connect { destination: self.destination(), source })
+        socket.map_err(|source| self.connect_error(source))
+    }
+
+    fn connect_error(&self, source: io::Error) -> SyslogError {
+        SyslogError::Connect { destination: self.destination(), source }
     }
 
     fn destination(&self) -> String {

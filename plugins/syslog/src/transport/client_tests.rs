@@ -13,11 +13,12 @@ use super::*;
 const LIMIT: Duration = Duration::from_millis(200);
 
 fn client(url: &str) -> SyslogClient {
-    let destination = SyslogAddress::parse(url, &[]).unwrap();
-    let policy = AddressPolicy::default();
-    let dialer = dialer(&destination, &policy, &TlsSettings::default()).unwrap();
-    let options =
-        ClientOptions { destination, framing: None, policy, connect_timeout: 50 * LIMIT, write_timeout: LIMIT };
+    client_with(SyslogAddress::parse(url, &[]).unwrap(), &AddressPolicy::default())
+}
+
+fn client_with(destination: SyslogAddress, policy: &AddressPolicy) -> SyslogClient {
+    let dialer = dialer(&destination, policy, &TlsSettings::default()).unwrap();
+    let options = ClientOptions { destination, framing: None, connect_timeout: 50 * LIMIT, write_timeout: LIMIT };
     SyslogClient::new(options, dialer, SinkCounter::default())
 }
 
@@ -141,14 +142,13 @@ fn a_receiver_that_sends_something_gets_each_message_once_over_one_connection() 
 
 #[test]
 fn an_address_that_is_refused_is_reached_only_if_it_is_allowed() {
-    let receiver = SyslogAddress::parse("udp://169.254.0.1", &["169.254.0.1".to_owned()]).unwrap();
-    let mut client = client("udp://127.0.0.1");
-    client.options.destination = receiver;
+    let receiver = || SyslogAddress::parse("udp://169.254.0.1", &["169.254.0.1".to_owned()]).unwrap();
+    let mut client = client_with(receiver(), &AddressPolicy::default());
     let SinkError::Retryable { source, .. } = client.deliver(payload(&[10])).unwrap_err() else { panic!() };
-    assert_eq!(source.to_string(), "udp://169.254.0.1 leads to an address that is refused: link-local");
-    client.options.policy = AddressPolicy::default().allow(["169.254.0.0/16".parse().unwrap()]);
+    assert!(source.to_string().contains("which is link-local"), "{source}");
+    let mut client = client_with(receiver(), &AddressPolicy::default().allow(["169.254.0.0/16".parse().unwrap()]));
     // The machine may have no way to it.
     if let Err(SinkError::Retryable { source, .. }) = client.deliver(payload(&[10])) {
-        assert!(!source.to_string().contains("refused:"), "{source}");
+        assert!(!source.to_string().contains("link-local"), "{source}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     os::{
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr as UnixSocketAddr, UnixDatagram},
@@ -11,17 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::settings::Endpoint;
-use fapilog_sink_network::address::AddressPolicy;
 use rustix::io::Errno;
 
-use crate::transport::{SyslogError, address::UnixName};
+use crate::transport::address::UnixName;
 
 /// The age at which a UDP socket is replaced: the host's name may lead to another address by then.
 const UDP_AGE_MAX: Duration = Duration::from_secs(300);
 /// The time between two attempts while the system has no buffer.
 const NO_BUFFER_WAIT: Duration = Duration::from_millis(1);
-const PORT: u16 = 514;
 
 /// A socket that is connected to the receiver.
 #[derive(Debug)]
@@ -43,19 +40,15 @@ pub(super) enum DatagramError {
 }
 
 impl DatagramSocket {
-    pub(super) fn udp(endpoint: &Endpoint, policy: &AddressPolicy, limit: Duration) -> Result<Self, SyslogError> {
-        let address = udp_address(endpoint, policy)?;
+    pub(super) fn udp(address: SocketAddr, limit: Duration) -> io::Result<Self> {
         let any: SocketAddr = match address {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
-        let connect = || {
-            let socket = UdpSocket::bind(any)?;
-            socket.connect(address)?;
-            socket.set_write_timeout(Some(limit))?;
-            Ok(Self::Udp(socket, Instant::now()))
-        };
-        connect().map_err(|source| failed(endpoint, source))
+        let socket = UdpSocket::bind(any)?;
+        socket.connect(address)?;
+        socket.set_write_timeout(Some(limit))?;
+        Ok(Self::Udp(socket, Instant::now()))
     }
 
     pub(super) fn unix(name: &UnixName, limit: Duration) -> io::Result<Self> {
@@ -113,30 +106,4 @@ impl DatagramSocket {
             _ => DatagramError::Other(error),
         }
     }
-}
-
-/// The first address of the host that is not refused.
-fn udp_address(endpoint: &Endpoint, policy: &AddressPolicy) -> Result<SocketAddr, SyslogError> {
-    let found = (endpoint.host(), endpoint.port().unwrap_or(PORT)).to_socket_addrs();
-    let mut refused = None;
-    for address in found.map_err(|source| failed(endpoint, source))? {
-        let is_elsewhere = endpoint.is_loopback() && !address.ip().to_canonical().is_loopback();
-        match policy.refusal(address.ip()).or_else(|| is_elsewhere.then_some("not this machine")) {
-            None => return Ok(address),
-            Some(reason) => refused = refused.or(Some(reason)),
-        }
-    }
-    let destination = url_of(endpoint);
-    match refused {
-        Some(reason) => Err(SyslogError::AddressRefused { destination, reason }),
-        None => Err(failed(endpoint, io::ErrorKind::NotFound.into())),
-    }
-}
-
-fn failed(endpoint: &Endpoint, source: io::Error) -> SyslogError {
-    SyslogError::Connect { destination: url_of(endpoint), source }
-}
-
-fn url_of(endpoint: &Endpoint) -> String {
-    endpoint.to_string().trim_end_matches('/').to_owned()
 }

@@ -17,14 +17,6 @@ pub enum SyslogError {
         #[source]
         source: io::Error,
     },
-    /// A name leads to an address that a sink does not connect to.
-    #[error("{destination} leads to an address that is refused: {reason}")]
-    AddressRefused {
-        /// The URL.
-        destination: String,
-        /// The kind of the address.
-        reason: &'static str,
-    },
     /// A message was not sent.
     #[error("cannot send to {destination}")]
     Send {
