@@ -18,7 +18,7 @@ use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeRequest};
 
 use super::TIMEOUT;
 
-fn settings(server: &FakeHttp) -> HttpSinkSettings {
+pub(super) fn settings(server: &FakeHttp) -> HttpSinkSettings {
     let mut settings = HttpSinkSettings::default();
     settings.url = server.url("/logs");
     settings
@@ -34,13 +34,13 @@ fn builder() -> ContainerBuilder {
     Container::builder().executor(Executor::Thread).overflow(Overflow::Block { timeout: TIMEOUT })
 }
 
-fn started(settings: HttpSinkSettings) -> Container {
+pub(super) fn started(settings: HttpSinkSettings) -> Container {
     let sink = Http::new(settings, format::Json::new).unwrap();
     builder().sink_with("http", sink, SinkOptions::new().delivery(patient())).start().unwrap()
 }
 
 #[track_caller]
-fn shut_down(container: &Container) -> Accounts {
+pub(super) fn shut_down(container: &Container) -> Accounts {
     let accounts = container.shutdown(TIMEOUT).unwrap();
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
@@ -55,7 +55,7 @@ fn log_numbers(container: &Container, numbers: std::ops::Range<u64>) {
 }
 
 /// The numbers in the lines of a request.
-fn numbers(request: &FakeRequest) -> Vec<u64> {
+pub(super) fn numbers(request: &FakeRequest) -> Vec<u64> {
     let number =
         |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["context"]["number"].as_u64().unwrap();
     request.text().lines().map(number).collect()
