@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fapilog_plugin::{
     formatter::Formatter,
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::Http;
 
@@ -50,6 +50,10 @@ impl Webhook {
 impl SinkFactory for Webhook {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.http.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.http.delivery()
     }
 
     fn assurances(&self) -> Assurances {

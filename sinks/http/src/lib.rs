@@ -17,7 +17,8 @@
 //! 3. **Answer.** The exchange reads the answer: all records are accepted, or some are, or none.
 //! 4. **Halves.** A part that is too large for the destination (status 413) is sent again in two halves. A single record that is too large is
 //!    rejected. The client keeps the length that was too large, and divides later parts before it sends them.
-//! 5. **End.** An answer that ends the attempt (the destination is busy, or is not reached) leaves the parts that were not sent retryable. The engine
+//! 5. **Time.** The requests of a payload are begun within `request.timeout`; the parts that are left then are retryable.
+//! 6. **End.** An answer that ends the attempt (the destination is busy, or is not reached) leaves the parts that were not sent retryable. The engine
 //!    repeats the delivery of the records that are left, and of no others.
 //!
 //! # Errors and their kinds

@@ -1,5 +1,7 @@
 //! Delivers a payload in parts: the rules are those of the [page of the crate](crate).
 
+use std::time::{Duration, Instant};
+
 use fapilog_plugin::sink::{Payload, SinkError, SinkErrorKind};
 
 use crate::{
@@ -13,13 +15,15 @@ use crate::{
 pub(crate) struct RequestLimits {
     max_records: usize,
     max_bytes: usize,
+    /// The time in which requests of a payload are begun.
+    time: Duration,
     /// The shortest length of records that was too large.
     too_large: Option<usize>,
 }
 
 impl RequestLimits {
-    pub(crate) fn new(batch: &BatchSettings) -> Self {
-        Self { max_records: batch.max_records.max(1), max_bytes: batch.max_bytes.max(1), too_large: None }
+    pub(crate) fn new(batch: &BatchSettings, time: Duration) -> Self {
+        Self { max_records: batch.max_records.max(1), max_bytes: batch.max_bytes.max(1), time, too_large: None }
     }
 
     fn bytes(&self) -> usize {
@@ -42,7 +46,7 @@ struct PartOutcomes {
     delivered: usize,
     rejected: Vec<usize>,
     retryable: Vec<usize>,
-    retry_after: Option<std::time::Duration>,
+    retry_after: Option<Duration>,
     /// The first error.
     error: Option<SinkError>,
     /// The destination takes nothing now.
@@ -58,11 +62,16 @@ pub(crate) fn deliver(
     mut report: impl FnMut(usize),
 ) -> Result<(), SinkError> {
     let mut outcomes = PartOutcomes::default();
+    let start = Instant::now();
     // The first part is on top.
     let mut waiting: Vec<Vec<usize>> = parts.into_iter().filter(|part| !part.is_empty()).rev().collect();
     while let Some(part) = waiting.pop() {
         if outcomes.is_over {
             outcomes.retryable.extend(part);
+            continue;
+        }
+        if start.elapsed() >= limits.time {
+            outcomes.take(&part, SinkError::retryable(HttpError::Timeout { limit: limits.time }));
             continue;
         }
         if let Some((front, tail)) = divided(payload, &part, limits) {
@@ -134,7 +143,7 @@ impl PartOutcomes {
         self.error.get_or_insert(error);
     }
 
-    fn wait(&mut self, retry_after: Option<std::time::Duration>) {
+    fn wait(&mut self, retry_after: Option<Duration>) {
         self.retry_after = self.retry_after.max(retry_after);
     }
 
@@ -164,8 +173,6 @@ impl PartOutcomes {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// A payload of records with these lengths.
@@ -200,7 +207,7 @@ mod tests {
     }
 
     fn limits(max_records: usize, max_bytes: usize) -> RequestLimits {
-        RequestLimits::new(&BatchSettings::new(max_records, max_bytes))
+        RequestLimits::new(&BatchSettings::new(max_records, max_bytes), Duration::from_secs(60))
     }
 
     fn all(payload: &Payload) -> Vec<Vec<usize>> {
@@ -308,6 +315,19 @@ mod tests {
             _ => Ok(()),
         });
         assert_eq!(per_record(result), (vec![0, 1], vec![], None));
+    }
+
+    #[test]
+    fn no_request_is_begun_when_the_time_is_over() {
+        let payload = payload(&[10; 4]);
+        let mut limits = limits(1, 1000);
+        limits.time = Duration::from_millis(20);
+        let (requests, result) = delivered(&payload, all(&payload), &mut limits, |_, _| {
+            std::thread::sleep(Duration::from_millis(20));
+            Ok(())
+        });
+        assert_eq!(requests, [[0]]);
+        assert_eq!(per_record(result), (vec![], vec![1, 2, 3], None));
     }
 
     #[test]

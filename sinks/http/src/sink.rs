@@ -1,13 +1,13 @@
 //! Sinks whose destination is reached by HTTP.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use fapilog_plugin::{
     error::PluginError,
     event::Batch,
     sink::{
-        Assurances, BlockingDelivery, Delivery, DeliveryThread, Payload, Reporter, Sink, SinkContext, SinkError,
-        SinkFactory,
+        Assurances, BlockingDelivery, Delivery, DeliveryPolicy, DeliveryThread, Payload, Reporter, Sink, SinkContext,
+        SinkError, SinkFactory,
     },
 };
 
@@ -18,6 +18,9 @@ use crate::{
     parts::{self, RequestLimits},
     settings::HttpTarget,
 };
+
+/// The time that a delivery has beside its requests.
+const DELIVERY_MARGIN: Duration = Duration::from_secs(5);
 
 /// Makes the encoder of a shard, on its thread.
 type MakeEncoder = dyn Fn(&SinkContext<'_>) -> Result<Box<dyn EventEncoder>, SinkError> + Send + Sync;
@@ -96,6 +99,14 @@ impl SinkFactory for HttpSink {
         Ok(Box::new(ShardHttpSink { kind: self.kind, target: self.target.clone(), encoder, thread }))
     }
 
+    /// The default, with a time limit above that of the requests of a payload: the last one is begun within `request.timeout`, and takes as long.
+    fn delivery(&self) -> DeliveryPolicy {
+        let default = DeliveryPolicy::default();
+        let requests = self.target.request.timeout.saturating_mul(2) + DELIVERY_MARGIN;
+        let timeout = default.timeout.max(requests);
+        default.timeout(timeout)
+    }
+
     fn assurances(&self) -> Assurances {
         self.target.assurances()
     }
@@ -146,7 +157,7 @@ struct HttpDelivery {
 
 impl HttpDelivery {
     fn new(target: HttpTarget, exchange: Box<dyn HttpExchange>, reporter: Reporter) -> Self {
-        let limits = RequestLimits::new(target.batch());
+        let limits = RequestLimits::new(target.batch(), target.request.timeout);
         Self { client: HttpClient::new(target), exchange, limits, reporter }
     }
 }

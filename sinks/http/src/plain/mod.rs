@@ -13,7 +13,7 @@ pub use exchange::BodySigner;
 use fapilog_plugin::{
     formatter::Formatter,
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 pub use settings::{HttpMethod, HttpSinkSettings, WrapperSettings};
 
@@ -82,6 +82,10 @@ impl Http {
 impl SinkFactory for Http {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.sink.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.sink.delivery()
     }
 
     fn assurances(&self) -> Assurances {
