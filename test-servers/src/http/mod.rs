@@ -82,6 +82,7 @@ impl FakeHttp {
                 announces_close: false,
                 idle_limit: None,
                 ignores_expectations: false,
+                keeps_no_requests: false,
                 on_head: None,
                 answers: Mutex::new(answers),
             },
@@ -258,6 +259,12 @@ impl FakeHttpBuilder {
     /// Sets the function that answers requests, as [`FakeHttp::answer`].
     pub fn answer(self, answer: impl Fn(&FakeRequest) -> FakeAnswer + Send + Sync + 'static) -> Self {
         lock(&self.script.answers).then = Arc::new(answer);
+        self
+    }
+
+    /// Requests are not kept: for long runs, in which the function that answers counts what it sees.
+    pub fn keeps_no_requests(mut self) -> Self {
+        self.script.keeps_no_requests = true;
         self
     }
 

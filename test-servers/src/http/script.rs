@@ -22,6 +22,7 @@ pub(super) struct HttpScript {
     pub(super) announces_close: bool,
     pub(super) idle_limit: Option<Duration>,
     pub(super) ignores_expectations: bool,
+    pub(super) keeps_no_requests: bool,
     pub(super) on_head: Option<Arc<HeadFn>>,
     pub(super) answers: Mutex<AnswerQueue>,
 }
