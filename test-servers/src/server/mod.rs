@@ -1,5 +1,6 @@
 //! Real servers as processes of the test.
 
+mod detached;
 mod process;
 mod readiness;
 
@@ -16,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use detached::DetachedServer;
 use process::ServerProcess;
 pub use readiness::ReadySign;
 use tempfile::TempDir;
@@ -140,8 +142,7 @@ impl TestServer {
     }
 
     /// Lets the process run on without this one, and keeps its directory. Returns the process's number, which is that of its group too.
-    #[must_use]
-    pub fn detach(mut self) -> u32 {
+    fn detach(mut self) -> u32 {
         self.plan.folder.disable_cleanup(true);
         self.process.take().map_or(0, ServerProcess::detach)
     }

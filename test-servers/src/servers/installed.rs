@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use super::{ServerDefinition, ServerProgram};
+use super::{NeededFile, ServerDefinition, ServerProgram};
 
 /// Debian has programs of servers outside of a user's `PATH`.
 const SYSTEM_FOLDERS: &[&str] = &["/usr/sbin", "/sbin", "/usr/local/sbin", "/usr/lib/postgresql/*/bin"];
@@ -39,6 +39,20 @@ pub(crate) fn target() -> PathBuf {
     manifest.parent().unwrap_or(manifest).join(target)
 }
 
+/// The folder with a file for each skipped test: `SERVER TEST`.
+#[must_use]
+pub fn skipped_folder() -> PathBuf {
+    target().join("conformance/skipped")
+}
+
+impl NeededFile {
+    /// Whether the file is there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        expand(Path::new(self.path)).iter().any(|path| path.is_file())
+    }
+}
+
 impl ServerDefinition {
     /// Its program.
     pub fn find(&self) -> Result<PathBuf, MissingServer> {
@@ -48,7 +62,7 @@ impl ServerDefinition {
             ServerProgram::PythonFile(path) => find_in(&expand(&folder().join("python/lib/*/site-packages")), path),
             ServerProgram::NodeFile(path) => find_in(&[folder().join("node/node_modules")], path),
         };
-        found.ok_or_else(|| self.missing())
+        found.filter(|_| self.needs.iter().all(NeededFile::is_there)).ok_or_else(|| self.missing())
     }
 
     fn missing(&self) -> MissingServer {
@@ -87,7 +101,7 @@ impl ServerDefinition {
 }
 
 fn count_skip(test: &str, missing: &MissingServer) -> io::Result<()> {
-    let skipped = target().join("conformance/skipped");
+    let skipped = skipped_folder();
     fs::create_dir_all(&skipped)?;
     fs::write(skipped.join(format!("{} {}", missing.name, test.replace("::", "."))), &missing.reason)
 }

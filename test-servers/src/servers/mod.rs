@@ -20,7 +20,8 @@ use std::path::PathBuf;
 pub use azurite::Azurite;
 pub use bugsink::Bugsink;
 pub use fake_gcs::FakeGcs;
-pub use installed::{MissingServer, folder as installation_folder};
+pub(crate) use installed::target;
+pub use installed::{MissingServer, folder as installation_folder, skipped_folder};
 pub use moto::Moto;
 pub use nats::Nats;
 pub use nginx::{Nginx, NginxBuilder};
@@ -44,6 +45,8 @@ pub struct ServerDefinition {
     pub summary: &'static str,
     /// The packages that it comes with.
     pub packages: ServerPackages,
+    /// Files of the system that it needs, from packages of Debian.
+    pub needs: &'static [NeededFile],
     /// Its program.
     pub program: ServerProgram,
     /// Starts it with the settings of a trial, from its program.
@@ -59,6 +62,16 @@ pub enum ServerPackages {
     Pip(&'static [&'static str]),
     /// Packages of npm.
     Npm(&'static [&'static str]),
+}
+
+/// A file of the system that a server needs beside its own packages.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NeededFile {
+    /// The package of Debian that it comes with.
+    pub package: &'static str,
+    /// Its path. A `*` stands for any name.
+    pub path: &'static str,
 }
 
 /// The place of a program.

@@ -13,6 +13,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     summary: "S3's API in memory, with create-only writes and object lock",
     // `moto[server]` would bring the libraries of all services: 300 MB.
     packages: ServerPackages::Pip(&["moto[s3]", "flask", "flask-cors"]),
+    needs: &[],
     program: ServerProgram::PythonScript("moto_server"),
     start: |program| {
         let mut server = TestServer::builder("moto", program);

@@ -9,6 +9,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "nats",
     summary: "NATS with JetStream",
     packages: ServerPackages::Apt(&["nats-server"]),
+    needs: &[],
     program: ServerProgram::System("nats-server"),
     start: |program| {
         let mut server = TestServer::builder("nats", program);

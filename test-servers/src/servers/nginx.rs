@@ -9,6 +9,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "nginx",
     summary: "HTTP with limits and TLS, in front of another server",
     packages: ServerPackages::Apt(&["nginx-light"]),
+    needs: &[],
     program: ServerProgram::System("nginx"),
     start: |program| NginxBuilder::new(program, "return 200;").start().server,
 };

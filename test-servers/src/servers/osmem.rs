@@ -12,6 +12,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "osmem",
     summary: "OpenSearch's API in memory: _bulk, _search",
     packages: ServerPackages::Pip(&["osmem-server"]),
+    needs: &[],
     program: ServerProgram::PythonFile("osmem_server/bin/osmem-server"),
     start: |program| {
         let mut server = TestServer::builder("osmem", program);

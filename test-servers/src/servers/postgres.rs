@@ -14,6 +14,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "postgres",
     summary: "PostgreSQL with an empty cluster",
     packages: ServerPackages::Apt(&["postgresql"]),
+    needs: &[],
     program: ServerProgram::System("postgres"),
     start,
 };

