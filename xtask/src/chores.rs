@@ -4,10 +4,10 @@ use std::{process::Command, time::Duration};
 
 use crate::{
     arguments::ArgumentError,
-    book, coverage,
+    book, conformance, coverage,
     disk::{self, spent_target_dir},
     error::Unavailable,
-    features, fuzz, mutants,
+    features, fuzz, mutants, servers,
     step::{ChoreStep, StepLane},
     test_steps, tidy, toolchain,
     workspace::Workspace,
@@ -89,11 +89,33 @@ pub(crate) const CHORES: &[Chore] = &[
         summary: "each parser of user input on inputs made up by libFuzzer (needs a nightly toolchain and c++)",
         steps: Chosen { usage: fuzz::USAGE, steps: fuzz },
     },
+    Chore {
+        name: "servers",
+        summary: "the servers that tests run: installs them, and starts them for a trial",
+        steps: Chosen { usage: servers::USAGE, steps: |_, arguments| servers::steps(arguments) },
+    },
+    Chore {
+        name: "conformance",
+        summary: "docs/conformance.md, made of the results of tests: each sink with each server",
+        steps: Chosen { usage: conformance::USAGE, steps: conformance::steps },
+    },
     Chore { name: "ci", summary: "lint, msrv, test and miri: what continuous integration runs", steps: Fixed(ci) },
 ];
 
 fn ci(workspace: &Workspace) -> Vec<ChoreStep> {
-    [lint, msrv_behind_clippy, test, miri, disk].into_iter().flat_map(|steps| steps(workspace)).collect()
+    [lint, msrv_behind_clippy, test_with_conformance, miri, disk]
+        .into_iter()
+        .flat_map(|steps| steps(workspace))
+        .collect()
+}
+
+/// The page with the results must be as these tests find.
+fn test_with_conformance(workspace: &Workspace) -> Vec<ChoreStep> {
+    let mut steps = vec![conformance::clear_step()];
+    steps.extend(test_steps::steps(workspace));
+    steps.push(conformance::check_step(workspace));
+    steps.extend(other_tests(workspace));
+    steps
 }
 
 fn disk(workspace: &Workspace) -> Vec<ChoreStep> {
@@ -102,13 +124,19 @@ fn disk(workspace: &Workspace) -> Vec<ChoreStep> {
 }
 
 fn test(workspace: &Workspace) -> Vec<ChoreStep> {
-    let in_lane = |name, command| ChoreStep::test(name, command).in_lane(StepLane::Models);
     let mut steps = test_steps::steps(workspace);
-    steps.extend([
+    steps.extend(other_tests(workspace));
+    steps
+}
+
+/// Tests that may run beside other steps.
+fn other_tests(workspace: &Workspace) -> Vec<ChoreStep> {
+    let in_lane = |name, command| ChoreStep::test(name, command).in_lane(StepLane::Models);
+    let mut steps = vec![
         in_lane("documentation tests", workspace.cargo("test --workspace --doc --no-fail-fast")),
         in_lane("structured values of tracing", structured_values_of_tracing(workspace))
             .then_remove(spent_target_dir(workspace, TRACING_UNSTABLE)),
-    ]);
+    ];
     steps.extend(loom(workspace));
     steps
 }

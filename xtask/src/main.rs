@@ -1,11 +1,12 @@
 //! The project's chores, one sub-command each: `cargo xtask help` lists them.
 //!
 //! A chore is a list of steps, nearly all of them calls of cargo. All steps run, also after one has failed, some of them side by
-//! side, and a report closes the run. It needs nothing but a Rust toolchain: its one dependency reads JSON.
+//! side, and a report closes the run. It needs nothing but a Rust toolchain.
 
 mod arguments;
 mod book;
 mod chores;
+mod conformance;
 mod coverage;
 mod disk;
 mod error;
@@ -14,6 +15,7 @@ mod fuzz;
 mod lanes;
 mod mutants;
 mod report;
+mod servers;
 mod step;
 mod suggest;
 mod test_counts;
@@ -85,7 +87,7 @@ fn unknown(name: &str) -> String {
 
 fn help() -> String {
     let chores: String = CHORES.iter().map(help_on).collect();
-    format!("cargo xtask <sub-command>\n\n{chores}    {:<10}this text\n", "help")
+    format!("cargo xtask <sub-command>\n\n{chores}    {:<12}this text\n", "help")
 }
 
 fn help_on(chore: &Chore) -> String {
@@ -93,8 +95,8 @@ fn help_on(chore: &Chore) -> String {
         ChoreSteps::Fixed(_) => &[],
         ChoreSteps::Chosen { usage, .. } => usage,
     };
-    let arguments = usage.iter().map(|(argument, meaning)| format!("{:14}{argument:<18}{meaning}\n", ""));
-    [format!("    {:<10}{}\n", chore.name, chore.summary)].into_iter().chain(arguments).collect()
+    let arguments = usage.iter().map(|(argument, meaning)| format!("{:16}{argument:<18}{meaning}\n", ""));
+    [format!("    {:<12}{}\n", chore.name, chore.summary)].into_iter().chain(arguments).collect()
 }
 
 #[cfg(test)]
@@ -121,7 +123,7 @@ mod tests {
     #[test]
     fn the_help_text_names_the_arguments_of_a_sub_command() {
         for argument in ["--shard K/N", "--sample COUNT", "--day YYYY-MM-DD", "--file PATH", "--seconds N"] {
-            assert!(help().contains(&format!("              {argument}  ")), "{argument} is missing");
+            assert!(help().contains(&format!("                {argument}  ")), "{argument} is missing");
         }
     }
 

@@ -4,4 +4,6 @@
 mod http_answers;
 mod http_client;
 mod http_requests;
+mod real_servers;
+mod servers;
 mod tls;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     sync::Arc,
 };
 
@@ -13,7 +13,11 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 
-fn get(server: &FakeHttp, ca: &TestCa, client: Option<&IssuedCertificate>) -> io::Result<String> {
+fn connect(
+    address: SocketAddr,
+    ca: &TestCa,
+    client: Option<&IssuedCertificate>,
+) -> io::Result<StreamOwned<ClientConnection, TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca.certificate_path()).unwrap()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
@@ -27,7 +31,19 @@ fn get(server: &FakeHttp, ca: &TestCa, client: Option<&IssuedCertificate>) -> io
         }
     };
     let session = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
-    let mut stream = StreamOwned::new(session, TcpStream::connect(server.address())?);
+    Ok(StreamOwned::new(session, TcpStream::connect(address)?))
+}
+
+/// Sends bytes to a server by TLS, and closes the connection.
+pub(crate) fn send(address: SocketAddr, ca: &TestCa, bytes: &[u8]) {
+    let mut stream = connect(address, ca, None).unwrap();
+    stream.write_all(bytes).unwrap();
+    stream.conn.send_close_notify();
+    stream.flush().unwrap();
+}
+
+pub(crate) fn get(address: SocketAddr, ca: &TestCa, client: Option<&IssuedCertificate>) -> io::Result<String> {
+    let mut stream = connect(address, ca, client)?;
     stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
@@ -42,14 +58,14 @@ fn a_client_that_trusts_the_authority_gets_an_answer() {
     let ca = TestCa::new();
     let server = FakeHttp::builder().tls(&ca).start();
     assert!(server.url("/a").starts_with("https://127.0.0.1:"));
-    assert!(get(&server, &ca, None).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(get(server.address(), &ca, None).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
 }
 
 #[test]
 fn a_client_that_trusts_another_authority_gets_none() {
     let ca = TestCa::new();
     let server = FakeHttp::builder().tls(&ca).start();
-    let error = get(&server, &TestCa::new(), None).unwrap_err();
+    let error = get(server.address(), &TestCa::new(), None).unwrap_err();
     assert!(error.to_string().contains("UnknownIssuer") || error.to_string().contains("BadSignature"), "{error}");
     assert!(server.requests().is_empty());
 }
@@ -59,7 +75,7 @@ fn a_certificate_of_another_name_or_an_expired_one_is_not_accepted() {
     let ca = TestCa::new();
     for (certificate, reason) in [(ca.server_for(&["other.test"]), "other.test"), (ca.expired_server(), "expired")] {
         let server = FakeHttp::builder().tls_with(&ca, &certificate).start();
-        let error = get(&server, &ca, None).unwrap_err().to_string();
+        let error = get(server.address(), &ca, None).unwrap_err().to_string();
         assert!(error.contains(reason), "{error}");
     }
 }
@@ -68,9 +84,9 @@ fn a_certificate_of_another_name_or_an_expired_one_is_not_accepted() {
 fn mutual_tls_asks_for_a_certificate_of_the_authority() {
     let ca = TestCa::new();
     let server = FakeHttp::builder().mutual_tls(&ca).start();
-    assert!(get(&server, &ca, Some(&ca.client("tester"))).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
-    assert!(!get(&server, &ca, None).unwrap_or_default().contains("200"));
-    assert!(!get(&server, &ca, Some(&TestCa::new().client("stranger"))).unwrap_or_default().contains("200"));
+    assert!(get(server.address(), &ca, Some(&ca.client("tester"))).unwrap().starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(!get(server.address(), &ca, None).unwrap_or_default().contains("200"));
+    assert!(!get(server.address(), &ca, Some(&TestCa::new().client("stranger"))).unwrap_or_default().contains("200"));
     assert_eq!(server.requests().len(), 1);
 }
 

@@ -67,6 +67,8 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["bucket", "buckets"],         ExceptionPlace::Phrase("histogram bucket"),     "a histogram's range of values: the field's word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("prometheus"),             "a histogram's range of values: the field's word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("object-store"),           "the place of objects: the services' word"),
+    allow(&["bucket", "buckets"],         ExceptionPlace::Path("test-servers"),           "the place of objects: the services' word"),
+    allow(&["off"],                       ExceptionPlace::Path("test-servers/src/servers"), "a value in the settings of servers"),
 
     // Faults of hardware and tests.
     allow(&["bucket", "fault", "foreign", "shipping"], ExceptionPlace::Path("redact/names"), "names of fields, as services have them"),
