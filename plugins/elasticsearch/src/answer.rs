@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_whose_results_are_cut_off_are_sent_again() {
+    fn documents_whose_results_are_not_in_a_cut_answer_are_sent_again() {
         let items = [STORED.to_owned(), failed(400, "document_parsing_exception"), STORED.to_owned()];
         let whole = body(true, &items);
         let cut = &whole[..whole.len() - 10];

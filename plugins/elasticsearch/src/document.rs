@@ -5,11 +5,8 @@ use std::io::Write;
 use fapilog_format::json::put_string;
 use fapilog_plugin::timestamp::Timestamp;
 
-/// The front of a line of the formatter `json`.
-const JSON_TIME: &[u8] = b"{\"timestamp\":\"";
-
-/// The longest time of RFC 3339 that is taken from a line.
-const TIME_BYTES_MAX: usize = 40;
+/// The first key of a line of the formatter `json`.
+const JSON_TIME_KEY: &[u8] = b"\"timestamp\":";
 
 /// Makes documents of lines.
 #[derive(Debug, Clone)]
@@ -33,37 +30,35 @@ impl DocumentFrame {
     pub(crate) fn put(&self, line: &[u8], time: Timestamp, out: &mut Vec<u8>) {
         match line.strip_prefix(b"{") {
             Some(members) if line.ends_with(b"}") => {
-                if self.timestamp_key.is_empty() || members.starts_with(&self.timestamp_key) {
-                    out.extend_from_slice(line);
-                } else {
-                    out.push(b'{');
-                    self.put_time(line, time, out);
-                    if members != b"}" {
-                        out.push(b',');
-                    }
-                    out.extend_from_slice(members);
-                }
+                out.push(b'{');
+                self.put_members(members, time, out);
                 out.push(b'\n');
             }
             _ => self.put_text(line, time, out),
         }
     }
 
-    fn put_time(&self, line: &[u8], time: Timestamp, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.timestamp_key);
-        out.push(b'"');
-        match time_of(line) {
-            Some(text) => out.extend_from_slice(text),
-            // A write to a vector does not fail.
-            None => drop(write!(out, "{time}")),
+    /// Appends the members of an object, up to its end, with the time in front.
+    fn put_members(&self, members: &[u8], time: Timestamp, out: &mut Vec<u8>) {
+        if self.timestamp_key.is_empty() || members.starts_with(&self.timestamp_key) {
+            return out.extend_from_slice(members);
         }
-        out.push(b'"');
+        out.extend_from_slice(&self.timestamp_key);
+        if let Some(behind_key) = behind_time_key(members) {
+            return out.extend_from_slice(behind_key);
+        }
+        put_time(time, out);
+        if members != b"}" {
+            out.push(b',');
+        }
+        out.extend_from_slice(members);
     }
 
     fn put_text(&self, text: &[u8], time: Timestamp, out: &mut Vec<u8>) {
         out.push(b'{');
         if !self.timestamp_key.is_empty() {
-            self.put_time(b"", time, out);
+            out.extend_from_slice(&self.timestamp_key);
+            put_time(time, out);
             out.push(b',');
         }
         out.extend_from_slice(b"\"message\":");
@@ -72,13 +67,17 @@ impl DocumentFrame {
     }
 }
 
-/// The time that the formatter `json` has written already.
-fn time_of(line: &[u8]) -> Option<&[u8]> {
-    let behind = line.strip_prefix(JSON_TIME)?;
-    let front = behind.get(..TIME_BYTES_MAX).unwrap_or(behind);
-    let time = front.get(..memchr::memchr(b'"', front)?)?;
+fn put_time(time: Timestamp, out: &mut Vec<u8>) {
+    // A write to a vector does not fail.
+    let _ = write!(out, "\"{time}\"");
+}
+
+/// The members of a line of the formatter `json` behind the key of their time: it gets another key, and is not written twice.
+fn behind_time_key(members: &[u8]) -> Option<&[u8]> {
+    let behind_key = members.strip_prefix(JSON_TIME_KEY)?;
+    let time = behind_key.strip_prefix(b"\"")?;
     // Date and time of RFC 3339.
-    (time.first().is_some_and(u8::is_ascii_digit) && time.get(10) == Some(&b'T')).then_some(time)
+    (time.first()?.is_ascii_digit() && time.get(10) == Some(&b'T')).then_some(behind_key)
 }
 
 #[cfg(test)]
@@ -94,11 +93,19 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_added_in_front() {
+    fn the_time_of_json_gets_the_key() {
         assert_eq!(
             document("@timestamp", r#"{"timestamp":"2026-12-01T00:30:00.5+01:00","a":1}"#),
-            "{\"@timestamp\":\"2026-12-01T00:30:00.5+01:00\",\"timestamp\":\"2026-12-01T00:30:00.5+01:00\",\"a\":1}\n"
+            "{\"@timestamp\":\"2026-12-01T00:30:00.5+01:00\",\"a\":1}\n"
         );
+        assert_eq!(
+            document("", r#"{"timestamp":"2026-12-01T00:30:00Z"}"#),
+            "{\"timestamp\":\"2026-12-01T00:30:00Z\"}\n"
+        );
+    }
+
+    #[test]
+    fn the_time_is_added_in_front() {
         assert_eq!(
             document("@timestamp", r#"{"a":1}"#),
             "{\"@timestamp\":\"1970-01-01T00:00:01.500000000Z\",\"a\":1}\n"

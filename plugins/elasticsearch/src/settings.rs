@@ -34,8 +34,8 @@ fapilog_sink_http::http_settings! {
         pub routing: Option<String>,
         /// Whether the destination refuses documents if there is no such data stream (since Elasticsearch 8.13).
         pub require_data_stream: bool,
-        /// The key that the time of the event has in the document. It is added in front unless the document begins with it. An empty text: it is not
-        /// added.
+        /// The key that the time of the event has in the document, in front. The `timestamp` of `json` gets this key; the time is added to other
+        /// documents, unless they begin with it. An empty text: the document stays as it is.
         pub timestamp_key: String,
         /// An API key as Elasticsearch encodes it: `authorization: ApiKey <key>`.
         pub api_key: Option<SecretRef>,

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod container;
+mod failures;
 mod fake;
-mod faults;
 mod osmem;
 mod requests;
 mod settings;

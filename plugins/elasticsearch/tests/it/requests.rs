@@ -1,4 +1,4 @@
-//! What is sent.
+//! Contents of requests.
 
 use fapilog::{info, warn};
 use fapilog_elasticsearch::DataStreamSettings;
@@ -64,7 +64,7 @@ fn placeholders_and_routing_are_filled_by_the_event() {
     warn!(log, "b");
     assert_eq!(shut_down(&container).delivered_total(), 2);
     let documents = search.documents();
-    let year = &documents[0].1["timestamp"].as_str().unwrap()[..4];
+    let year = &documents[0].1["@timestamp"].as_str().unwrap()[..4];
     let names: Vec<_> = documents.iter().map(|(index, _)| index.as_str()).collect();
     assert_eq!(names, [format!("shop-eu_1-info-{year}"), format!("shop-missing-warning-{year}")]);
     let bodies: String = search.server.requests().iter().map(|request| request.text().to_owned()).collect();

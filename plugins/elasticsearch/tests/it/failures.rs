@@ -1,4 +1,4 @@
-//! What happens when the destination is busy, refuses documents, or breaks.
+//! A destination that is busy, refuses documents, or breaks.
 
 use std::time::{Duration, Instant};
 
@@ -113,6 +113,33 @@ fn an_answer_of_another_program_delivers_nothing() {
     log_numbers(&container, 0..10);
     assert_eq!(shut_down(&container).delivered_total(), 10);
     assert_eq!((search.documents().len(), search.conflicts()), (10, 0));
+}
+
+/// The texts of what the container reports.
+fn reports(container: &fapilog::Container) -> Vec<String> {
+    container.diagnostics().into_iter().map(|diagnostic| diagnostic.text.to_string()).collect()
+}
+
+#[test]
+fn errors_name_the_types_and_no_reason() {
+    let refused_request = r#"{"error":{"type":"illegal_argument_exception","reason":"hunter2"},"status":400}"#;
+    let refused_document = r#"{"errors":true,"items":[{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"hunter2"}}}]}"#;
+    for (answer, shown) in [
+        (
+            FakeAnswer::json(refused_request).status(400),
+            "the destination refuses the request: illegal_argument_exception",
+        ),
+        (FakeAnswer::json(refused_document), "1 with 400 document_parsing_exception"),
+    ] {
+        let search = FakeSearch::start();
+        search.server.queue([answer]);
+        let container = started(settings(search.server.url("/")));
+        log_numbers(&container, 0..1);
+        assert_eq!(shut_down(&container).lost_total(), 1);
+        let reports = reports(&container);
+        assert!(reports.iter().any(|report| report.contains(shown)), "{reports:?}");
+        assert!(!reports.iter().any(|report| report.contains("hunter2")), "{reports:?}");
+    }
 }
 
 #[test]
