@@ -10,6 +10,12 @@ use serde::{
 /// The longest type of an error that is shown.
 const KIND_BYTES_MAX: usize = 64;
 
+/// Stands for the type of an error that has none.
+const UNNAMED: &str = "error";
+
+/// The type of the error for a document that is there already.
+const VERSION_CONFLICT: &str = "version_conflict_engine_exception";
+
 /// The answer to a request of the bulk API. It may be cut: the client reads its front only.
 #[derive(Debug, Default)]
 pub(crate) struct BulkAnswer {
@@ -28,9 +34,24 @@ struct BulkItem {
 }
 
 #[derive(Debug, Deserialize)]
-struct BulkItemError {
-    #[serde(default, rename = "type")]
-    kind: String,
+#[serde(untagged)]
+enum BulkItemError {
+    Typed {
+        #[serde(rename = "type")]
+        kind: String,
+    },
+    /// A text, as other programs with this API have it.
+    Untyped(IgnoredAny),
+}
+
+impl BulkItemError {
+    /// The type of the error: a name in lower case. Any other text may be one that a user logged.
+    fn kind(&self) -> &str {
+        match self {
+            Self::Typed { kind } if is_name(kind) => kind,
+            Self::Typed { .. } | Self::Untyped(_) => UNNAMED,
+        }
+    }
 }
 
 /// The results of a request's records, by their indices.
@@ -104,24 +125,22 @@ impl BulkItem {
     fn outcome(&self) -> ItemOutcome {
         match self.status {
             200..=299 => ItemOutcome::Delivered,
-            // Version conflict: the document is there, because an earlier attempt has stored it.
-            409 => ItemOutcome::Delivered,
+            // The document is there: an earlier attempt has stored it.
+            409 if matches!(self.kind(), UNNAMED | VERSION_CONFLICT) => ItemOutcome::Delivered,
             // Rights and indices that are missing are the destination's, and an operator can mend that while the records wait.
-            401 | 403 | 404 | 408 | 429 | 500..=599 => ItemOutcome::Retryable,
+            401 | 403 | 404 | 408 | 409 | 429 | 500..=599 => ItemOutcome::Retryable,
             _ => ItemOutcome::Rejected,
         }
     }
 
     fn kind(&self) -> &str {
-        named(self.error.as_ref().map_or("", |error| &error.kind))
+        self.error.as_ref().map_or(UNNAMED, BulkItemError::kind)
     }
 }
 
-/// The type of an error: a name in lower case. Any other text may be one that a user logged.
-fn named(kind: &str) -> &str {
+fn is_name(kind: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let is_name = (1..=KIND_BYTES_MAX).contains(&kind.len()) && kind.bytes().all(is_part);
-    if is_name { kind } else { "error" }
+    (1..=KIND_BYTES_MAX).contains(&kind.len()) && kind.bytes().all(is_part)
 }
 
 /// The type of the error in the answer to a request that is refused as a whole.
@@ -131,7 +150,7 @@ pub(crate) fn request_error_kind(body: &[u8]) -> Option<String> {
         error: BulkItemError,
     }
     let refused: RefusedRequest = serde_json::from_slice(body).ok()?;
-    Some(named(&refused.error.kind).to_owned())
+    matches!(refused.error, BulkItemError::Typed { .. }).then(|| refused.error.kind().to_owned())
 }
 
 /// Reads an answer member by member: if it is cut, what was read stays.
@@ -192,6 +211,8 @@ impl<'de> Visitor<'de> for ItemsSeed<'_> {
 /// A result, under the name of the action.
 #[derive(Deserialize)]
 struct NamedItem {
+    // Programs that take `create` for `index` answer so.
+    #[serde(alias = "index")]
     create: BulkItem,
 }
 
@@ -232,6 +253,14 @@ mod tests {
             "2 with 400 document_parsing_exception, 1 with 403 cluster_block_exception, 1 with 413 error, \
              1 with 429 es_rejected_execution_exception, 1 with 503 unavailable_shards_exception"
         );
+    }
+
+    #[test]
+    fn a_document_that_is_stored_already_is_delivered_and_any_other_conflict_is_not() {
+        let without_type = r#"{"index":{"status":409,"error":"exists"}}"#.to_owned();
+        let items = [failed(409, VERSION_CONFLICT), without_type, failed(409, "resource_conflict_exception")];
+        let found = outcome(&body(true, &items), 3).unwrap();
+        assert_eq!((found.rejected, found.retryable), (vec![], vec![2]));
     }
 
     #[test]
