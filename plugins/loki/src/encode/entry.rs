@@ -1,0 +1,86 @@
+//! Entries: a time, a line and structured metadata.
+
+use fapilog_format::json::put_string;
+
+use crate::{
+    encode::varint::{field_bytes, put_bytes, put_varint, varint_bytes},
+    settings::LokiEncoding,
+};
+
+// The tags of `EntryAdapter`, of `google.protobuf.Timestamp` and of `LabelPairAdapter` (`pkg/push/push.proto` of Loki).
+const ENTRY_TIMESTAMP: u8 = 0x0a;
+const ENTRY_LINE: u8 = 0x12;
+const ENTRY_METADATA: u8 = 0x1a;
+const TIMESTAMP_SECONDS: u8 = 0x08;
+const TIMESTAMP_NANOS: u8 = 0x10;
+const PAIR_NAME: u8 = 0x0a;
+const PAIR_VALUE: u8 = 0x12;
+
+const NANOS: u64 = 1_000_000_000;
+
+/// Writes an entry: in JSON, an array of time, line, and an object of structured metadata if there is any.
+#[derive(Debug)]
+pub(crate) struct EntryWriter<'out> {
+    encoding: LokiEncoding,
+    has_metadata: bool,
+    out: &'out mut Vec<u8>,
+}
+
+impl<'out> EntryWriter<'out> {
+    /// Writes the time and the line.
+    pub(crate) fn begin(encoding: LokiEncoding, unix_nanos: u64, line: &str, out: &'out mut Vec<u8>) -> Self {
+        match encoding {
+            LokiEncoding::Protobuf => {
+                put_timestamp(unix_nanos, out);
+                put_bytes(ENTRY_LINE, line.as_bytes(), out);
+            }
+            LokiEncoding::Json => {
+                out.extend_from_slice(b"[\"");
+                fapilog_plugin::text::number::put_u64(out, unix_nanos);
+                out.extend_from_slice(b"\",");
+                put_string(out, line);
+            }
+        }
+        Self { encoding, has_metadata: false, out }
+    }
+
+    /// Writes a field of structured metadata.
+    pub(crate) fn metadata(&mut self, name: &str, value: &[u8]) {
+        match self.encoding {
+            LokiEncoding::Protobuf => {
+                self.out.push(ENTRY_METADATA);
+                put_varint((field_bytes(name.len()) + field_bytes(value.len())) as u64, self.out);
+                put_bytes(PAIR_NAME, name.as_bytes(), self.out);
+                put_bytes(PAIR_VALUE, value, self.out);
+            }
+            LokiEncoding::Json => {
+                self.out.extend_from_slice(if self.has_metadata { b"," } else { b",{" });
+                put_string(self.out, name);
+                self.out.push(b':');
+                put_string(self.out, &String::from_utf8_lossy(value));
+            }
+        }
+        self.has_metadata = true;
+    }
+
+    /// Ends the entry.
+    pub(crate) fn finish(self) {
+        if self.encoding == LokiEncoding::Json {
+            self.out.extend_from_slice(if self.has_metadata { b"}]" } else { b"]" });
+        }
+    }
+}
+
+/// Zeros are not written, as proto3 has it.
+fn put_timestamp(unix_nanos: u64, out: &mut Vec<u8>) {
+    let (seconds, nanos) = (unix_nanos / NANOS, unix_nanos % NANOS);
+    let bytes = |number: u64| if number == 0 { 0 } else { 1 + varint_bytes(number as usize) };
+    out.push(ENTRY_TIMESTAMP);
+    put_varint((bytes(seconds) + bytes(nanos)) as u64, out);
+    for (tag, number) in [(TIMESTAMP_SECONDS, seconds), (TIMESTAMP_NANOS, nanos)] {
+        if number != 0 {
+            out.push(tag);
+            put_varint(number, out);
+        }
+    }
+}
