@@ -164,7 +164,7 @@ impl EventEncoder for AlertEncoder {
     }
 }
 
-/// What makes an event an alert.
+/// The fields that make an event an alert.
 struct AlertParts<'a> {
     name: &'a str,
     severity: &'a str,

@@ -1,4 +1,4 @@
-//! Requests to the logs intake.
+//! Requests to the logs API.
 
 use fapilog_plugin::sink::SinkError;
 use fapilog_sink_http::{

@@ -1,6 +1,6 @@
 //! Datadog logs: the sink `datadog`.
 //!
-//! It sends events to the logs intake API v2, each as an entry of a JSON array. The limits of the API are enforced before a request is sent:
+//! It sends events to the logs API v2, each as an entry of a JSON array. The limits of the API are enforced before a request is sent:
 //!
 //! | limit | effect |
 //! |---|---|

@@ -18,7 +18,7 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("datadog", env!("CARGO_PKG_VERSION"))
         .author("fapilog")
-        .description("Sends events to Datadog's logs intake");
+        .description("Sends events to Datadog's logs API");
     registry.register_sink(about, |settings| {
         let own: DatadogSettings = settings.read()?;
         Ok(Arc::new(Datadog::with_settings(&own)?))

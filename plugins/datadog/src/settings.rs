@@ -43,8 +43,8 @@ named_enum! {
 }
 
 impl DatadogSite {
-    /// The URL of the logs intake.
-    fn intake(self) -> String {
+    /// The URL of the logs API.
+    fn logs_url(self) -> String {
         format!("https://http-intake.logs.{self}/api/v2/logs")
     }
 }
@@ -120,7 +120,7 @@ impl DatadogSettings {
     fn client(&self) -> HttpSettings {
         let mut http = self.http();
         if http.url.is_empty() {
-            http.url = self.site.unwrap_or(DatadogSite::Us1).intake();
+            http.url = self.site.unwrap_or(DatadogSite::Us1).logs_url();
         }
         http.auth =
             self.api_key.clone().map_or_else(AuthSettings::default, |key| AuthSettings::header(KEY_HEADER, "", key));

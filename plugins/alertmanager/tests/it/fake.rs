@@ -24,7 +24,7 @@ fn check_set(set: &Map<String, Value>) {
     }
 }
 
-/// The checks of Alertmanager: times of RFC 3339, legal names, texts as values. What it would refuse fails the test.
+/// The checks of Alertmanager: times of RFC 3339, legal names, texts as values. An alert that it would refuse fails the test.
 fn answer(request: &FakeRequest) -> FakeAnswer {
     assert_eq!((request.method.as_str(), request.target.as_str()), ("POST", "/prefix/api/v2/alerts"));
     assert_eq!(request.header("content-type"), Some("application/json"));

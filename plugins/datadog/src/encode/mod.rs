@@ -1,4 +1,4 @@
-//! Events as entries of the logs intake.
+//! Events as entries of the logs API.
 //!
 //! ```json
 //! {"ddsource":"rust","hostname":"web-1","service":"shop","ddtags":"env:prod,region:eu","timestamp":1769903999123,"status":"info",
@@ -245,7 +245,8 @@ impl EntryWriter<'_> {
     }
 }
 
-/// The status, by RFC 5424 as Datadog has it, and the key of the message. SECURITY would be `ok` by its first letter.
+/// The status as Datadog's status remapper reads it, and the key of the message. A number is a severity of RFC 5424: 5 is normal but significant. SECURITY
+/// would be `ok` by its first letter.
 const fn status_and_message_key(level: Level) -> &'static str {
     match level {
         Level::Trace | Level::Debug => ",\"status\":\"debug\",\"message\":",
@@ -253,7 +254,7 @@ const fn status_and_message_key(level: Level) -> &'static str {
         Level::Warning => ",\"status\":\"warning\",\"message\":",
         Level::Error => ",\"status\":\"error\",\"message\":",
         Level::Critical => ",\"status\":\"critical\",\"message\":",
-        Level::Audit => ",\"status\":\"notice\",\"message\":",
+        Level::Audit => ",\"status\":\"5\",\"message\":",
         Level::Security => ",\"status\":\"alert\",\"message\":",
     }
 }

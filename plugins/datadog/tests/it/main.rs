@@ -1,6 +1,6 @@
-//! The sink, against an intake on loopback that enforces the limits of Datadog's documentation.
+//! The sink, against a server on loopback that enforces the limits of Datadog's documentation.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod delivery;
-mod intake;
+mod fake;
 mod settings;

@@ -9,7 +9,7 @@ use fapilog_plugin::{
 };
 use serde_json::{Value, json};
 
-use super::intake::{API_KEY, accepted, intake, shut_down};
+use super::fake::{API_KEY, accepted, server, shut_down};
 
 fn read(json: Value) -> Result<Datadog, Vec<String>> {
     let config: PluginConfig = serde_json::from_value(json).unwrap();
@@ -20,7 +20,7 @@ fn read(json: Value) -> Result<Datadog, Vec<String>> {
 
 #[test]
 fn settings_make_a_sink() {
-    let server = intake();
+    let server = server();
     let mut settings = Settings::default();
     settings.sinks = vec!["datadog".into()];
     let config = json!({
@@ -43,15 +43,21 @@ fn settings_make_a_sink() {
     assert_eq!(attributes, ["checkout", "shop-integration", "web-1", "env:prod,region:eu"]);
 }
 
+/// The host of "Send logs", API v2.
+fn host_of(site: &str) -> String {
+    let url = format!("https://http-intake.logs.{site}/api/v2/logs");
+    url.split('/').nth(2).unwrap().to_owned()
+}
+
 #[test]
-fn a_site_has_its_intake() {
+fn a_site_has_its_host() {
     for site in fapilog_datadog::DatadogSite::ALL {
         let sink = read(json!({ "site": site.name(), "api_key": { "command": ["printf", "k3y"] } })).unwrap();
-        let host = format!("http-intake.logs.{site}");
+        let host = host_of(site.name());
         assert_eq!(sink.assurances().place, SinkPlace::Network { host, is_encrypted: true });
     }
     let sink = read(json!({ "api_key": { "command": ["printf", "k3y"] } })).unwrap();
-    let host = "http-intake.logs.datadoghq.com".to_owned();
+    let host = host_of("datadoghq.com");
     assert_eq!(sink.assurances().place, SinkPlace::Network { host, is_encrypted: true });
 }
 

@@ -1,4 +1,4 @@
-//! An intake that is as strict as the documentation.
+//! A server that is as strict as the documentation.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const REQUEST_BYTES_MAX: usize = 5_000_000;
 const ENTRIES_MAX: usize = 1000;
 const ENTRY_BYTES_MAX: usize = 1_000_000;
 
-/// Answers a request as Datadog documents it. What a sink must never send fails the test.
+/// Answers a request as Datadog documents it. A request that a sink must never send fails the test.
 pub(crate) fn answer(request: &FakeRequest) -> FakeAnswer {
     assert_eq!((request.method.as_str(), request.path()), ("POST", "/api/v2/logs"));
     assert_eq!(request.header("content-type"), Some("application/json"));
@@ -43,7 +43,7 @@ pub(crate) fn answer(request: &FakeRequest) -> FakeAnswer {
     FakeAnswer::new(202).body("{}")
 }
 
-pub(crate) fn intake() -> FakeHttp {
+pub(crate) fn server() -> FakeHttp {
     FakeHttp::builder().answer(answer).start()
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn entries(request: &FakeRequest) -> Vec<Value> {
     serde_json::from_slice(&request.body).unwrap()
 }
 
-/// The entries of all requests that the intake has accepted.
+/// The entries of all requests that the server has accepted.
 pub(crate) fn accepted(server: &FakeHttp) -> Vec<Value> {
     server.accepted().iter().flat_map(|request| entries(request)).collect()
 }
