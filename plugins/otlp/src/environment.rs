@@ -280,6 +280,7 @@ fn header((name, value): (String, String)) -> Option<(HeaderName, HeaderValue)> 
 }
 
 #[cfg(test)]
+#[allow(clippy::field_reassign_with_default, reason = "outside of the crate, settings are set so")]
 mod tests {
     use super::*;
 

@@ -14,6 +14,10 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/otlp-sink.md")]
+struct OtlpSinkPage;
+
 mod answer;
 mod encode;
 mod environment;

@@ -136,3 +136,45 @@ fn put_json(resource: &[u8], scopes: &[ScopeGroup<'_>], out: &mut Vec<u8>) {
     }
     out.extend_from_slice(b"]}]}");
 }
+
+#[cfg(test)]
+mod tests {
+    use fapilog_plugin::sink::Payload;
+
+    use super::*;
+
+    fn payload(records: &[(OtlpProtocol, &str)]) -> Payload {
+        let mut payload = Payload::new(0);
+        for (protocol, record) in records {
+            RecordFrame::put_front(*protocol, b"\"s\"", payload.buffer());
+            payload.buffer().extend_from_slice(record.as_bytes());
+            payload.end_record();
+        }
+        payload
+    }
+
+    #[test]
+    fn records_of_the_other_form_are_sent_apart_as_they_were_encoded() {
+        let (protobuf, json) = (OtlpProtocol::HttpProtobuf, OtlpProtocol::HttpJson);
+        let payload = payload(&[(json, "{}"), (protobuf, ""), (json, "{\"flags\":1}")]);
+        let resource = ResourceBytes { protobuf: Vec::new(), json: b"{}".to_vec() };
+        let parts = OtlpExchange::new(resource).partition(&Records::new(&payload, &[0, 1, 2]));
+        assert_eq!(parts, [vec![1], vec![0, 2]]);
+        let records = Records::new(&payload, &[0, 2]);
+        assert_eq!(protocol_of(&records), json);
+        let mut body = Vec::new();
+        put_json(b"{}", &ScopeGroup::of(&records), &mut body);
+        let expected =
+            r#"{"resourceLogs":[{"resource":{},"scopeLogs":[{"scope":{"name":"s"},"logRecords":[{},{"flags":1}]}]}]}"#;
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_request_in_protobuf_is_as_documented() {
+        let payload = payload(&[(OtlpProtocol::HttpProtobuf, "\x10\x09")]);
+        let mut body = Vec::new();
+        put_protobuf(b"", &ScopeGroup::of(&Records::new(&payload, &[0])), &mut body);
+        // resource_logs { resource {}, scope_logs { scope { name: "\"s\"" }, log_records { severity_number: 9 } } }
+        assert_eq!(body, [10, 15, 10, 0, 18, 11, 10, 5, 10, 3, b'"', b's', b'"', 18, 2, 16, 9]);
+    }
+}

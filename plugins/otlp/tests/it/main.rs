@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod answers;
+mod any_event;
 mod delivery;
 mod received;
 mod records;

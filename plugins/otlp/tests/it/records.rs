@@ -17,7 +17,10 @@ const TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN_ID: &str = "00f067aa0ba902b7";
 
 /// The records of what `log` logs, in protobuf and in JSON.
-fn in_both_forms(change: impl Fn(&mut OtlpSettings), log: impl Fn(&Container)) -> [Vec<(String, LogRecord)>; 2] {
+pub(crate) fn in_both_forms(
+    change: impl Fn(&mut OtlpSettings),
+    log: impl Fn(&Container),
+) -> [Vec<(String, LogRecord)>; 2] {
     let servers = [FakeHttp::start(), FakeHttp::start()];
     let sink = |server: &FakeHttp, protocol| {
         let mut settings = settings(server);
@@ -201,5 +204,53 @@ fn a_request_has_the_resource_of_the_program() {
         assert_eq!(attribute(&resource.attributes, "process.pid"), Some(&Value::IntValue(pid)));
         assert_eq!(text(attribute(&resource.attributes, "service.version")), "1.4.2");
         assert!(text(attribute(&resource.attributes, "service.name")).starts_with("unknown_service:"));
+    }
+}
+
+#[test]
+fn an_event_that_was_cut_names_its_fields() {
+    let log = |container: &Container| {
+        info!(
+            container.logger("shop"),
+            "long",
+            note = "x".repeat(200_000).as_str(),
+            tags.note = "y".repeat(200_000).as_str()
+        );
+    };
+    let record = record(log);
+    assert_eq!(attribute(&record.attributes, "fapilog.truncated"), Some(&Value::BoolValue(true)));
+    let Some(Value::ArrayValue(fields)) = attribute(&record.attributes, "fapilog.truncated_fields") else {
+        panic!("no list of fields: {:?}", record.attributes.iter().map(|attribute| &attribute.key).collect::<Vec<_>>())
+    };
+    let names: Vec<_> = fields.values.iter().map(|name| text(name.value.as_ref())).collect();
+    assert!(names.contains(&"tags.note"), "{names:?}");
+}
+
+#[test]
+fn records_of_another_sink_become_bodies() {
+    use fapilog::sink::SinkOptions;
+    use fapilog_sink_http::{Http, HttpSinkSettings};
+
+    for protocol in [OtlpProtocol::HttpProtobuf, OtlpProtocol::HttpJson] {
+        let (broken, server) = (FakeHttp::start(), FakeHttp::start());
+        broken.answer(|_| fapilog_test_servers::FakeAnswer::new(400));
+        let mut settings = settings(&server);
+        settings.protocol = Some(protocol);
+        let mut http = HttpSinkSettings::default();
+        http.url = broken.url("/");
+        let first = Http::new(http, fapilog::format::Json::new).unwrap();
+        let options = SinkOptions::new().fallback("otlp");
+        let container = builder()
+            .sink_with("http", first, options)
+            .sink_with("otlp", Otlp::new(&settings).unwrap(), patient())
+            .start()
+            .unwrap();
+        info!(container.logger("shop"), "only", number = 7);
+        shut_down(&container);
+        let records: Vec<_> = server.requests().iter().flat_map(|request| records(request)).collect();
+        let [(own_scope, own), (scope, other)] = &records[..] else { panic!("two records: {records:?}") };
+        assert_eq!((own_scope.as_str(), body(own), scope.as_str()), ("shop", "only", ""));
+        let json: serde_json::Value = serde_json::from_str(body(other)).unwrap();
+        assert_eq!(json["context"]["number"], 7);
     }
 }

@@ -53,3 +53,29 @@ fn a_protocol_that_there_is_not_is_refused_with_those_that_there_are() {
     let text = problems[0].to_string();
     assert!(text.contains("protocol is \"grpc\"") && text.contains("http/protobuf"), "{text}");
 }
+
+/// The test runs itself as a child, with variables.
+#[test]
+fn variables_of_the_environment_are_read() {
+    const CHILD: &str = "FAPILOG_OTLP_CHILD";
+    if std::env::var_os(CHILD).is_some() {
+        let container = super::started(&OtlpSettings::default());
+        info!(container.logger("shop"), "ready");
+        super::shut_down(&container);
+        return;
+    }
+    let server = FakeHttp::start();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "settings::variables_of_the_environment_are_read"])
+        .env(CHILD, "1")
+        .env("OTEL_EXPORTER_OTLP_ENDPOINT", server.url("/base"))
+        .env("OTEL_EXPORTER_OTLP_HEADERS", "x-key=hunter%202")
+        .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json")
+        .env("OTEL_SERVICE_NAME", "shop")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let request = &server.wait_for(1, TIMEOUT)[0];
+    assert_eq!((request.path(), request.header("x-key")), ("/base/v1/logs", Some("hunter 2")));
+    assert!(request.text().contains(r#"{"key":"service.name","value":{"stringValue":"shop"}}"#));
+}
