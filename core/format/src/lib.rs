@@ -46,3 +46,8 @@ pub use protobuf::Protobuf;
 pub use registration::register;
 pub use simple::Simple;
 pub use xml::Xml;
+
+/// The rules by which an event becomes a log record of OpenTelemetry, for encoders of other forms of its protocol.
+pub mod otel {
+    pub use crate::otel_json::{RecordMember, attribute_name, may_be_member, record_member, severity_number};
+}

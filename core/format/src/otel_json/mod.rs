@@ -5,6 +5,8 @@ mod key;
 mod tests;
 mod value;
 
+pub use self::key::{RecordMember, attribute_name, may_be_member, record_member};
+
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, FieldRef, Location},
@@ -181,16 +183,16 @@ impl LineFormat for OtelLine {
     }
 
     fn may_lift(&self, name: &str) -> bool {
-        key::may_be_of_trace(name)
+        key::may_be_member(name)
     }
 
     fn lifts(&self, field: &FieldRef<'_>) -> bool {
-        key::of_trace(field).is_some()
+        key::record_member(field).is_some()
     }
 
     fn put_lifted(&self, field: &FieldRef<'_>, out: &mut Vec<u8>) {
-        if let Some(part) = key::of_trace(field) {
-            part.put(out);
+        if let Some(member) = key::record_member(field) {
+            member.put(out);
         }
     }
 
@@ -252,7 +254,8 @@ impl LineFormat for OtelLine {
 }
 
 /// The severity of a level. AUDIT and SECURITY have those that OpenTelemetry gives to the severities 5 and 1 of syslog.
-const fn severity_number(level: Level) -> u8 {
+#[must_use]
+pub const fn severity_number(level: Level) -> u8 {
     match level {
         Level::Trace => 1,
         Level::Debug => 5,

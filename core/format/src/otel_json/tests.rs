@@ -116,6 +116,20 @@ fn the_ids_of_a_trace_are_members_of_the_record() {
 }
 
 #[test]
+fn a_name_of_the_event_is_a_member_of_the_record() {
+    let with = |value: ValueRef<'_>| {
+        record(&line(OtelJson::new(), test_event("").field(FieldGroup::Context, "event_name", value)))
+    };
+    let named = with(ValueRef::Text("order.\"filled\""));
+    assert_eq!((&named["eventName"], attribute(&named, "event_name")), (&json!("order.\"filled\""), None));
+    let numbered = with(ValueRef::U64(7));
+    assert_eq!(
+        (&numbered["eventName"], attribute(&numbered, "event_name")),
+        (&Value::Null, Some(&json!({"intValue": "7"})))
+    );
+}
+
+#[test]
 fn names_of_fapilog_are_those_of_the_conventions_and_no_name_is_taken_twice() {
     let cases = [
         ("hostname", "host.name"),
