@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::sink::HttpSink;
 
@@ -40,6 +40,10 @@ impl Alertmanager {
 impl SinkFactory for Alertmanager {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.http.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.http.delivery()
     }
 
     fn assurances(&self) -> Assurances {

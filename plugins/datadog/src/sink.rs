@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::sink::HttpSink;
 
@@ -41,6 +41,10 @@ impl Datadog {
 impl SinkFactory for Datadog {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.http.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.http.delivery()
     }
 
     fn assurances(&self) -> Assurances {

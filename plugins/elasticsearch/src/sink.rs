@@ -7,7 +7,7 @@ use fapilog_plugin::{
     formatter::Formatter,
     problem::{Problem, SettingsError},
     record_end::RecordEnd,
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::{
     encode::{EventEncoder, FormattedRecords},
@@ -93,6 +93,10 @@ impl Elasticsearch {
 impl SinkFactory for Elasticsearch {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.sink.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.sink.delivery()
     }
 
     fn assurances(&self) -> Assurances {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fapilog_plugin::{
     formatter::Formatter,
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::{encode::FormattedRecords, sink::HttpSink};
 
@@ -65,6 +65,10 @@ impl Loki {
 impl SinkFactory for Loki {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.sink.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.sink.delivery()
     }
 
     fn assurances(&self) -> Assurances {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use fapilog_plugin::{
     problem::{Problem, SettingsError},
-    sink::{Assurances, Sink, SinkContext, SinkError, SinkFactory},
+    sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::sink::HttpSink;
 
@@ -69,6 +69,10 @@ impl Otlp {
 impl SinkFactory for Otlp {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         self.http.make(context)
+    }
+
+    fn delivery(&self) -> DeliveryPolicy {
+        self.http.delivery()
     }
 
     fn assurances(&self) -> Assurances {
