@@ -9,7 +9,7 @@ use fapilog_test_servers::{
     Conformance, EventCounts, EventLedger, FakeAnswer, FakeHttp, Scenario, TestCa, servers::Nginx,
 };
 
-use super::sink::{numbers, settings, shut_down, started};
+use super::sink::{numbers, settings, shut_down, started, wait_until_delivered};
 
 const EVENTS: u64 = 500;
 
@@ -22,6 +22,7 @@ fn log_all(settings: HttpSinkSettings, between: impl FnMut(u64)) {
         between(number);
         info!(log, "number {number}", number);
     }
+    wait_until_delivered(&container);
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (EVENTS, 0), "{accounts}");
 }
