@@ -28,8 +28,8 @@ const BATCH_EVENTS: u64 = 512;
 const PAYLOAD_BYTES: usize = 2 << 20;
 
 thread_local! {
-    /// Time of the encoder's last call. The drain runs on this thread.
-    static SPENT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Time of the encoder's last call, and the number of its events. The drain runs on this thread.
+    static SPENT: Cell<(Duration, u64)> = const { Cell::new((Duration::ZERO, 0)) };
 }
 
 /// Encodes, takes the time, and throws the records away.
@@ -50,7 +50,7 @@ impl Sink for TimedEncoder {
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         let started = Instant::now();
         self.encoder.encode(batch, payload)?;
-        SPENT.set(started.elapsed());
+        SPENT.set((started.elapsed(), batch.len() as u64));
         black_box(payload.records());
         Ok(())
     }
@@ -89,7 +89,9 @@ fn timed(container: &Container, drain: &mut ManualDrain, events: u64, log: LogOn
     let batch_time = |batch| {
         (0..BATCH_EVENTS).for_each(|index| log(&logger, 1_000_000 + batch * BATCH_EVENTS + index));
         drain.run_until_idle();
-        SPENT.get()
+        let (time, events) = SPENT.get();
+        assert_eq!(events, BATCH_EVENTS, "all events of the batch were in one call");
+        time
     };
     let mut times: Vec<Duration> = (0..events.div_ceil(BATCH_EVENTS)).map(batch_time).collect();
     times.sort_unstable();
