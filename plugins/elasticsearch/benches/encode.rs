@@ -3,66 +3,136 @@
 //! `cargo bench -p fapilog-elasticsearch --bench encode`
 #![expect(clippy::expect_used, reason = "a benchmark stops at the first thing that goes wrong")]
 
-use std::hint::black_box;
+use std::{
+    cell::Cell,
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fapilog::format::Json;
+use fapilog::{
+    Container, Logger,
+    container::ManualDrain,
+    format::{Json, Minimal},
+    info,
+};
 use fapilog_elasticsearch::{Elasticsearch, ElasticsearchSettings};
 use fapilog_plugin::{
+    error::PluginError,
     event::Batch,
-    field_group::FieldGroup,
-    sink::Payload,
-    testing::{TestBatches, TestEvent, test_event},
+    sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
 use fapilog_sink_http::encode::EventEncoder;
 
-const BATCH_EVENTS: usize = 512;
+const BATCH_EVENTS: u64 = 512;
+const PAYLOAD_BYTES: usize = 2 << 20;
 
-fn sink(index: Option<&str>) -> Elasticsearch {
+thread_local! {
+    /// Time of the encoder's last call, and the number of its events. The drain runs on this thread.
+    static SPENT: Cell<(Duration, u64)> = const { Cell::new((Duration::ZERO, 0)) };
+}
+
+/// Encodes, takes the time, and throws the records away.
+struct TimedEncoder {
+    encoder: Box<dyn EventEncoder>,
+    spare: Vec<u8>,
+}
+
+impl Sink for TimedEncoder {
+    fn writer(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn payload(&mut self) -> Option<Payload> {
+        Some(Payload::in_buffer(std::mem::take(&mut self.spare), PAYLOAD_BYTES))
+    }
+
+    fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
+        let started = Instant::now();
+        self.encoder.encode(batch, payload)?;
+        SPENT.set((started.elapsed(), batch.len() as u64));
+        black_box(payload.records());
+        Ok(())
+    }
+
+    fn deliver(&mut self, payload: Payload) -> Delivery {
+        self.spare = payload.into_buffer();
+        self.spare.clear();
+        Delivery::done(Ok(()))
+    }
+}
+
+struct TimedSink(Elasticsearch);
+
+impl SinkFactory for TimedSink {
+    fn make(&self, _: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
+        Ok(Box::new(TimedEncoder { encoder: Box::new(self.0.encoder()), spare: Vec::new() }))
+    }
+}
+
+/// Logs one event; the number distinguishes it from the others.
+type LogOne = fn(&Logger, u64);
+
+fn primitives(log: &Logger, number: u64) {
+    info!(log, "order filled", order_id = number, price = 101.25, quantity = 7_u32);
+}
+
+fn mixed(log: &Logger, number: u64) {
+    let path = "/api/v1/accounts/0123456789/orders?state=open&page=2";
+    info!(log, "request served", status = 200_u16, path = path, id = number, seconds = 0.003_217, is_cached = false);
+}
+
+/// The time of `events` events, by the median batch: a batch takes far less than a time slice, so other
+/// processes disturb few of them.
+fn timed(container: &Container, drain: &mut ManualDrain, events: u64, log: LogOne) -> Duration {
+    let logger = container.logger("matching-engine");
+    let batch_time = |batch| {
+        (0..BATCH_EVENTS).for_each(|index| log(&logger, 1_000_000 + batch * BATCH_EVENTS + index));
+        drain.run_until_idle();
+        let (time, events) = SPENT.get();
+        assert_eq!(events, BATCH_EVENTS, "all events of the batch were in one call");
+        time
+    };
+    let mut times: Vec<Duration> = (0..events.div_ceil(BATCH_EVENTS)).map(batch_time).collect();
+    times.sort_unstable();
+    let median = times.get(times.len() / 2).expect("at least one batch");
+    median.mul_f64(events as f64 / BATCH_EVENTS as f64)
+}
+
+fn bench_sink(criterion: &mut Criterion, name: &str, log: LogOne, sink: Elasticsearch) {
+    let builder = Container::builder().sink("timed", TimedSink(sink)).batch_events_max(BATCH_EVENTS as usize);
+    let (container, mut drain) = builder.start_manual().expect("a container");
+    let mut group = criterion.benchmark_group("encode");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|events| timed(&container, &mut drain, events, log));
+    });
+    group.finish();
+    container.request_shutdown(Instant::now() + Duration::from_secs(5));
+    drain.run_until_idle();
+    assert_eq!(container.accounts().lost_total(), 0, "every event was encoded");
+}
+
+fn settings(index: Option<&str>) -> ElasticsearchSettings {
     let mut settings = ElasticsearchSettings::default();
     settings.url = "https://search.example.com:9200".to_owned();
     settings.index = index.map(str::to_owned);
-    Elasticsearch::new(settings, Json::new).expect("valid settings")
-}
-
-fn primitives(number: usize) -> TestEvent<'static> {
-    let event = test_event("order filled").target("engine::orders");
-    let event = event.field(FieldGroup::Context, "order_id", number as u64);
-    event.field(FieldGroup::Context, "price", 101.25).field(FieldGroup::Context, "quantity", 7_u64)
-}
-
-fn mixed(number: usize) -> TestEvent<'static> {
-    let event = primitives(number).field(FieldGroup::Context, "path", "/api/v1/accounts/0123456789/orders?state=open");
-    event.field(FieldGroup::Tags, "region", "eu-west-1").field(FieldGroup::Metrics, "latency_ms", 3.217)
-}
-
-fn bench_batch(criterion: &mut Criterion, name: &str, index: Option<&str>, batch: &Batch<'_>) {
-    let mut encoder = sink(index).encoder();
-    let mut group = criterion.benchmark_group("encode");
-    group.throughput(Throughput::Elements(batch.len() as u64));
-    let mut buffer = Vec::new();
-    group.bench_function(name, |bencher| {
-        bencher.iter(|| {
-            let mut payload = Payload::in_buffer(std::mem::take(&mut buffer), 1 << 30);
-            encoder.encode(black_box(batch), &mut payload).expect("an encoding");
-            buffer = payload.into_buffer();
-            buffer.clear();
-        });
-    });
-    group.finish();
+    settings
 }
 
 fn bench(criterion: &mut Criterion) {
-    let numbers: Vec<u64> = (0..BATCH_EVENTS as u64).collect();
-    TestBatches::new().batch(&numbers, |batch| bench_batch(criterion, "one_integer", None, batch));
-    let events: Vec<_> = (0..BATCH_EVENTS).map(primitives).collect();
-    TestBatches::new().events(&events, |batch| bench_batch(criterion, "primitives", None, batch));
-    let events: Vec<_> = (0..BATCH_EVENTS).map(mixed).collect();
-    TestBatches::new().events(&events, |batch| {
-        bench_batch(criterion, "mixed", None, batch);
-        bench_batch(criterion, "mixed_index_by_date_and_region", Some("logs-{tags.region}-{+yyyy.MM.dd}"), batch);
-    });
+    let json = |index| Elasticsearch::new(settings(index), Json::new).expect("valid settings");
+    bench_sink(criterion, "primitives", primitives, json(None));
+    bench_sink(criterion, "mixed", mixed, json(None));
+    bench_sink(criterion, "mixed_with_index_by_level_and_date", mixed, json(Some("logs-{level}-{+yyyy.MM.dd}")));
+    let text = Elasticsearch::new(settings(None), Minimal::new).expect("valid settings");
+    bench_sink(criterion, "mixed_as_text", mixed, text);
 }
 
-criterion_group!(benches, bench);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(30).warm_up_time(Duration::from_millis(200))
+        .measurement_time(Duration::from_millis(800));
+    targets = bench
+}
 criterion_main!(benches);
