@@ -192,7 +192,6 @@ impl RedisClient {
                     Err(error) => return Err(sent.err().unwrap_or(error)),
                 }
             }
-            sent?;
         }
         Ok(())
     }

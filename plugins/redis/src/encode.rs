@@ -259,4 +259,22 @@ mod tests {
             assert!(!is_command(other.as_bytes()), "{other}");
         }
     }
+
+    #[test]
+    fn lines_of_another_sink_become_commands_and_commands_stay_as_they_are() {
+        let settings = RedisSettings { url: "redis://127.0.0.1".to_owned(), ..RedisSettings::default() };
+        let target = RedisTarget::new(&settings).unwrap();
+        let mut encoder = CommandEncoder::new(&target, Box::new(fapilog::format::Json::new()));
+        let command = text(&parts(|_| {}), "second");
+        let mut records = Payload::new(100);
+        for record in ["first\n", command.as_str()] {
+            records.buffer().extend_from_slice(record.as_bytes());
+            records.end_record();
+        }
+        let mut payload = Payload::new(100);
+        encoder.append_records(&records, &mut payload);
+        let first = "*5\r\n$4\r\nXADD\r\n$7\r\nfapilog\r\n$1\r\n*\r\n$5\r\nevent\r\n$5\r\nfirst\r\n";
+        assert_eq!(payload.record(0), Some(first.as_bytes()));
+        assert_eq!(payload.record(1), Some(command.as_bytes()));
+    }
 }

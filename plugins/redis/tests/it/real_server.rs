@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use fapilog::{Container, format, info, settings::SecretRef};
+use fapilog::{
+    Container, format, info,
+    settings::SecretRef,
+    sink::{DeliveryPolicy, SinkOptions},
+};
 use fapilog_redis::{RedisSettings, RedisStream};
 use fapilog_test_servers::{Conformance, EventLedger, Scenario, TestCa, servers::Redis};
 use redis::{Commands, Connection, streams::StreamRangeReply};
@@ -17,7 +21,14 @@ fn settings_for(server: &Redis) -> RedisSettings {
 
 fn start(settings: &RedisSettings) -> Container {
     let sink = RedisStream::new(settings, format::Json::new).unwrap();
-    builder().sink("redis", sink).start().unwrap()
+    let wait = Duration::from_millis(20);
+    let policy = DeliveryPolicy::default().attempts(1000).backoff(wait, 1.0, wait).breaker(0, wait, wait);
+    builder().sink_with("redis", sink, SinkOptions::new().delivery(policy)).start().unwrap()
+}
+
+/// One attempt for each payload.
+fn once() -> SinkOptions {
+    SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1))
 }
 
 fn client(server: &Redis) -> Connection {
@@ -95,8 +106,7 @@ fn a_server_out_of_memory_gets_the_events_when_it_has_memory_again() {
     let Some(server) = Redis::start() else { return };
     let mut client = client(&server);
     command(&mut client, &["CONFIG", "SET", "maxmemory", "1"]);
-    let sink = RedisStream::new(&settings_for(&server), format::Json::new).unwrap();
-    let logs = builder().sink("redis", sink).start().unwrap();
+    let logs = start(&settings_for(&server));
     for number in 0..100_u64 {
         info!(logs.logger("orders"), "order", number = number);
     }
@@ -150,8 +160,7 @@ fn tls_checks_the_certificate_of_the_server() {
     // An authority that nobody trusts.
     settings.tls = None;
     let sink = RedisStream::new(&settings, format::Json::new).unwrap();
-    let policy = fapilog::sink::DeliveryPolicy::default().attempts(1);
-    let logs = builder().sink("redis", sink).delivery(policy).start().unwrap();
+    let logs = builder().sink_with("redis", sink, once()).start().unwrap();
     info!(logs.logger("orders"), "order", number = 1);
     assert_eq!(shut_down(&logs), (0, 1));
 }
@@ -176,8 +185,7 @@ fn a_user_with_a_password_writes_to_a_database() {
         settings.username = password.as_ref().map(|_| "shop".to_owned());
         settings.password = password;
         let sink = RedisStream::new(&settings, format::Json::new).unwrap();
-        let policy = fapilog::sink::DeliveryPolicy::default().attempts(1);
-        let logs = builder().sink("redis", sink).delivery(policy).start().unwrap();
+        let logs = builder().sink_with("redis", sink, once()).start().unwrap();
         info!(logs.logger("orders"), "order", number = 2);
         assert_eq!(shut_down(&logs), (0, 1));
         let found = format!("{:?}", logs.diagnostics());
@@ -224,10 +232,18 @@ fn a_server_that_does_not_answer_is_given_up_after_the_time_limit() {
     settings.url = format!("redis://{}", silent.local_addr().unwrap());
     settings.reply_timeout = Duration::from_millis(70);
     let sink = RedisStream::new(&settings, format::Json::new).unwrap();
-    let policy = fapilog::sink::DeliveryPolicy::default().attempts(1);
-    let logs = builder().sink("redis", sink).delivery(policy).start().unwrap();
+    let logs = builder().sink_with("redis", sink, once()).start().unwrap();
     info!(logs.logger("orders"), "order");
     assert_eq!(shut_down(&logs), (0, 1));
     let found = format!("{:?}", logs.diagnostics());
     assert!(found.contains("within 70ms"), "{found}");
+    // The TLS handshake is within the time limit of the connection.
+    settings.url = format!("rediss://{}", silent.local_addr().unwrap());
+    settings.connect_timeout = Duration::from_millis(80);
+    let sink = RedisStream::new(&settings, format::Json::new).unwrap();
+    let logs = builder().sink_with("redis", sink, once()).start().unwrap();
+    info!(logs.logger("orders"), "order");
+    assert_eq!(shut_down(&logs), (0, 1));
+    let found = format!("{:?}", logs.diagnostics());
+    assert!(found.contains("within 80ms") || found.contains("within 79."), "{found}");
 }

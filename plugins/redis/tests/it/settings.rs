@@ -2,8 +2,12 @@
 
 use std::fs;
 
-use fapilog::{Settings, error::SettingsError};
+use fapilog::{Settings, error::SettingsError, info};
 use fapilog_redis as _;
+use fapilog_test_servers::servers::Redis;
+use redis::{Commands, streams::StreamRangeReply};
+
+use crate::TIMEOUT;
 
 fn read(text: &str) -> Result<Settings, SettingsError> {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
@@ -20,12 +24,36 @@ fn problems(settings: &str) -> String {
 }
 
 #[test]
-fn all_settings_are_read() {
-    let all = "sinks = [\"redis\"]\n[plugin_config.redis]\nurl = \"redis://logs.example.com\"\nusername = \"shop\"\npassword = \"${REDIS_PASSWORD}\"\n\
-               database = 3\nstream = \"logs:{level}\"\nstreams_max = 8\nmax_events = 1000\nevent_field = \"e\"\nid_field = \"i\"\n\
-               allow_plaintext_hosts = [\"logs.example.com\"]\nallow_addresses = [\"169.254.0.0/16\"]\nconnect_timeout = \"2s\"\n\
-               reply_timeout = \"3s\"\npayload_bytes = \"1 MiB\"";
-    read(all).unwrap().into_builder().unwrap();
+fn a_host_elsewhere_is_reached_without_tls_only_if_it_is_named() {
+    let toml = "sinks = [\"redis\"]\n[plugin_config.redis]\nurl = \"redis://logs.example.com\"\nallow_plaintext_hosts = [\"logs.example.com\"]";
+    assert!(read(toml).unwrap().into_builder().is_ok());
+    assert!(problems("url = \"redis://logs.example.com\"").contains("allow_plaintext_hosts"));
+}
+
+#[test]
+fn settings_of_a_file_reach_the_server() {
+    let Some(server) = Redis::start() else { return };
+    let address = server.address();
+    let mut client = redis::Client::open(format!("redis://{address}")).unwrap().get_connection().unwrap();
+    redis::cmd("CONFIG").arg("SET").arg("requirepass").arg("open sesame").exec(&mut client).unwrap();
+    let password = tempfile::NamedTempFile::new().unwrap();
+    fs::write(password.path(), "open sesame\n").unwrap();
+    let toml = format!(
+        "sinks = [\"redis\"]\nformatter = \"logfmt\"\n[plugin_config.redis]\nurl = \"redis://{address}\"\ndatabase = 3\nusername = \"default\"\n\
+         password = {{ file = \"{}\" }}\nstream = \"{{{{shop}}}}:{{source}}\"\nstreams_max = 1\nmax_events = 1000\nevent_field = \"line\"\n\
+         id_field = \"event_id\"\nallow_addresses = [\"169.254.0.0/16\"]\nconnect_timeout = \"5s\"\nreply_timeout = \"5s\"\npayload_bytes = \"1 KiB\"",
+        password.path().display()
+    );
+    let logs = read(&toml).unwrap().into_builder().unwrap().start().unwrap();
+    info!(logs.logger("orders"), "order filled", order = 42);
+    let accounts = logs.shutdown(TIMEOUT).unwrap();
+    accounts.check().unwrap();
+    assert_eq!((accounts.sinks[0].delivered, accounts.lost_total()), (1, 0), "{accounts}");
+    redis::cmd("SELECT").arg(3).exec(&mut client).unwrap();
+    let entries: StreamRangeReply = client.xrange_all("{shop}:orders").unwrap();
+    let (line, id): (String, String) = (entries.ids[0].get("line").unwrap(), entries.ids[0].get("event_id").unwrap());
+    assert!(line.contains("order=42") && !line.ends_with('\n'), "{line}");
+    assert_eq!(id.split('-').count(), 3, "{id}");
 }
 
 #[test]
