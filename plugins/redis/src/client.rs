@@ -21,7 +21,7 @@ use crate::{
 /// for its replies to be read.
 const WINDOW_BYTES: usize = 64 << 10;
 
-/// What a client needs of the settings.
+/// The settings of a client.
 pub(crate) struct RedisClientOptions {
     pub(crate) destination: String,
     pub(crate) dialer: Dialer,

@@ -26,7 +26,7 @@ fn start(settings: &RedisSettings) -> Container {
     builder().sink_with("redis", sink, SinkOptions::new().delivery(policy)).start().unwrap()
 }
 
-/// One attempt for each payload.
+/// A single attempt for each payload.
 fn once() -> SinkOptions {
     SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1))
 }
@@ -120,7 +120,7 @@ fn a_server_out_of_memory_gets_the_events_when_it_has_memory_again() {
 }
 
 #[test]
-fn a_server_that_is_killed_in_flight_loses_no_event() {
+fn no_event_is_lost_when_the_server_is_killed_in_flight() {
     let Some(mut server) = Redis::start() else { return };
     let mut settings = settings_for(&server);
     settings.payload_bytes = 4 << 10;
