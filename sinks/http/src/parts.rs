@@ -121,10 +121,8 @@ impl PartOutcomes {
     fn take(&mut self, part: &[usize], error: SinkError) {
         match &error {
             SinkError::PerRecord { rejected, retryable, retry_after, .. } => {
-                let places = |indices: &[usize]| -> Vec<usize> {
-                    indices.iter().filter_map(|index| part.get(*index)).copied().collect()
-                };
-                let (rejected, retryable) = (places(rejected), places(retryable));
+                let retryable = places(part, retryable, &[]);
+                let rejected = places(part, rejected, &retryable);
                 self.delivered += part.len().saturating_sub(rejected.len() + retryable.len());
                 self.rejected.extend(rejected);
                 self.retryable.extend(retryable);
@@ -169,6 +167,15 @@ impl PartOutcomes {
             source,
         })
     }
+}
+
+/// The places of records in the payload by their indices in a part, each once, without those that do not exist and those among `others`.
+fn places(part: &[usize], indices: &[usize], others: &[usize]) -> Vec<usize> {
+    let mut places: Vec<usize> = indices.iter().filter_map(|index| part.get(*index)).copied().collect();
+    places.sort_unstable();
+    places.dedup();
+    places.retain(|place| others.binary_search(place).is_err());
+    places
 }
 
 #[cfg(test)]
@@ -305,6 +312,21 @@ mod tests {
             _ => Err(ExchangeError::Failed(SinkError::rejected([0], "one"))),
         });
         assert_eq!(per_record(result), (vec![0, 3], vec![5], None));
+    }
+
+    #[test]
+    fn a_record_that_an_answer_names_twice_counts_once() {
+        let payload = payload(&[10; 4]);
+        let (_, result) = delivered(&payload, all(&payload), &mut limits(2, 1000), |places, _| match places {
+            [0, ..] => Err(SinkError::permanent("bad").into()),
+            _ => Err(ExchangeError::Failed(SinkError::PerRecord {
+                rejected: vec![0, 0, 9],
+                retryable: Vec::new(),
+                retry_after: None,
+                source: "some".into(),
+            })),
+        });
+        assert_eq!(per_record(result), (vec![0, 1, 2], vec![], None));
     }
 
     #[test]

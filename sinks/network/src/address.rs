@@ -10,10 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Addresses of metadata services of clouds that are not link-local, which is refused as a whole.
 ///
-/// Sources: AWS "Use IMDS" (IPv6 endpoint), Alibaba Cloud "View instance metadata", Azure "What is IP address 168.63.129.16?",
+/// Sources: AWS "Use IMDS" (IPv6 endpoint) and "EKS Pod Identity" (the agent's IPv6 address), Oracle Cloud "Instance metadata" (IPv6 endpoint),
+/// Scaleway "Instance metadata" (IPv6 endpoint), Alibaba Cloud "View instance metadata", Azure "What is IP address 168.63.129.16?",
 /// Oracle Cloud (the former address), Google Cloud "VM metadata" (IPv6 endpoint).
-const METADATA: [IpAddr; 5] = [
+const METADATA: [IpAddr; 8] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0023)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
@@ -79,8 +83,8 @@ fn refused_kind(address: IpAddr) -> Option<&'static str> {
     }
 }
 
-/// The address of IPv4 that one of IPv6 stands for: mapped or compatible (RFC 4291), of NAT64 (RFC 6052, the well-known prefix), or of
-/// 6to4 (RFC 3056).
+/// The address of IPv4 that one of IPv6 stands for: mapped or compatible (RFC 4291), translated (RFC 2765), of NAT64 (the well-known prefix of
+/// RFC 6052, and the local one of RFC 8215 with the address at its end), or of 6to4 (RFC 3056).
 fn ipv4_within(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else { return None };
     let [a, b, c, d, e, f, g, h] = address.segments();
@@ -89,7 +93,7 @@ fn ipv4_within(address: IpAddr) -> Option<Ipv4Addr> {
         (0, 0, 0, 0, 0, 0xffff) => Some(of(g, h)),
         // `::` and `::1` are addresses of IPv6.
         (0, 0, 0, 0, 0, 0) if g != 0 || h > 1 => Some(of(g, h)),
-        (0x64, 0xff9b, 0, 0, 0, 0) => Some(of(g, h)),
+        (0, 0, 0, 0, 0xffff, 0) | (0x64, 0xff9b, 0, 0, 0, 0) | (0x64, 0xff9b, 1, ..) => Some(of(g, h)),
         (0x2002, ..) => Some(of(b, c)),
         _ => None,
     }
@@ -187,11 +191,17 @@ mod tests {
     fn link_local_addresses_and_those_of_metadata_services_are_refused_in_every_notation() {
         let link_local =
             ["169.254.169.254", "169.254.0.1", "fe80::1", "febf::1", "::ffff:169.254.169.254", "::169.254.1.1"];
-        for address in link_local.into_iter().chain(["64:ff9b::169.254.169.254", "2002:a9fe:a9fe::1"]) {
+        for address in link_local.into_iter().chain([
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::169.254.169.254",
+            "::ffff:0:169.254.169.254",
+            "2002:a9fe:a9fe::1",
+        ]) {
             assert_eq!(refusal(address), Some("link-local"), "{address}");
         }
-        let metadata = ["fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd20:ce::254"];
-        for address in metadata.into_iter().chain(["::ffff:100.100.100.200"]) {
+        let ipv6 = ["fd00:ec2::254", "fd00:ec2::23", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd20:ce::254"];
+        let metadata = ["100.100.100.200", "168.63.129.16", "192.0.0.192", "::ffff:100.100.100.200"];
+        for address in ipv6.into_iter().chain(metadata) {
             assert_eq!(refusal(address), Some("the metadata service of a cloud"), "{address}");
         }
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use rustix::{io::Errno, net::RecvFlags};
-use rustls::{ClientConnection, StreamOwned};
+
+use crate::tls_io::{self, TlsStream};
 
 /// The most reads of what a server sends without being asked. A server that sends more keeps the client busy.
 const UNASKED_RECORDS_MAX: usize = 64;
@@ -18,7 +19,7 @@ pub struct NetworkConnection(Stream);
 
 enum Stream {
     Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Tls(Box<TlsStream>),
 }
 
 impl NetworkConnection {
@@ -26,7 +27,7 @@ impl NetworkConnection {
         Self(Stream::Plain(stream))
     }
 
-    pub(crate) fn tls(stream: StreamOwned<ClientConnection, TcpStream>) -> Self {
+    pub(crate) fn tls(stream: TlsStream) -> Self {
         Self(Stream::Tls(Box::new(stream)))
     }
 
@@ -36,7 +37,7 @@ impl NetworkConnection {
         matches!(self.0, Stream::Tls(_))
     }
 
-    /// Sets the time limit of each read.
+    /// Sets the time limit of each read, also of one that takes many calls of the system, as a record of TLS may.
     ///
     /// # Errors
     /// Those of the system; a limit of zero is invalid.
@@ -44,7 +45,7 @@ impl NetworkConnection {
         self.tcp().set_read_timeout(limit)
     }
 
-    /// Sets the time limit of each write.
+    /// Sets the time limit of each write, also of one that takes many calls of the system.
     ///
     /// # Errors
     /// Those of the system; a limit of zero is invalid.
@@ -98,7 +99,7 @@ fn peek(stream: &TcpStream) -> PeerState {
 }
 
 /// Takes in what a server sends without being asked, which is no data: tickets of the session, and the alert that it closes.
-fn session_state(stream: &mut StreamOwned<ClientConnection, TcpStream>) -> PeerState {
+fn session_state(stream: &mut TlsStream) -> PeerState {
     for _ in 0..UNASKED_RECORDS_MAX {
         match stream.conn.process_new_packets() {
             Ok(state) if state.plaintext_bytes_to_read() > 0 => return PeerState::HasSent,
@@ -133,7 +134,7 @@ impl Read for NetworkConnection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
             Stream::Plain(stream) => stream.read(buffer),
-            Stream::Tls(stream) => stream.read(buffer),
+            Stream::Tls(stream) => tls_io::read(stream, buffer),
         }
     }
 }
@@ -142,14 +143,14 @@ impl Write for NetworkConnection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut self.0 {
             Stream::Plain(stream) => stream.write(bytes),
-            Stream::Tls(stream) => stream.write(bytes),
+            Stream::Tls(stream) => tls_io::write(stream, bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Stream::Plain(stream) => stream.flush(),
-            Stream::Tls(stream) => stream.flush(),
+            Stream::Tls(stream) => tls_io::flush(stream),
         }
     }
 }

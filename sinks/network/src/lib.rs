@@ -32,5 +32,6 @@ pub mod dial;
 mod error;
 mod resolver;
 pub mod tls;
+mod tls_io;
 
 pub use error::ConnectError;

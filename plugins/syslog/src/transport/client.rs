@@ -118,7 +118,7 @@ impl SyslogClient {
     fn connect_unix(&self, name: &UnixName) -> Result<SyslogConnection, SyslogError> {
         let socket = match DatagramSocket::unix(name, self.options.write_timeout) {
             Err(error) if Errno::from_io_error(&error) == Some(Errno::PROTOTYPE) => {
-                StreamSocket::unix(name).map(SyslogConnection::Stream)
+                StreamSocket::unix(name, self.options.connect_timeout).map(SyslogConnection::Stream)
             }
             other => other.map(SyslogConnection::Datagram),
         };

@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
+    os::unix::net::{UnixListener, UnixStream},
     time::Instant,
 };
 
@@ -138,6 +139,22 @@ fn a_receiver_that_sends_something_gets_each_message_once_over_one_connection() 
     assert_eq!(client.opened.get(), 1);
     drop(client);
     assert_eq!(frames_of(stream), 3);
+}
+
+#[test]
+fn a_receiver_that_accepts_no_connection_is_waited_for_within_the_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log");
+    let listener = UnixListener::bind(&path).unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
+    // It fills the queue.
+    let _queued = UnixStream::connect(&path).unwrap();
+    let mut client = client(&format!("unix://{}", path.display()));
+    client.options.connect_timeout = LIMIT;
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(client.deliver(payload(&[10])).unwrap_err()));
+    let error = is_done.recv_timeout(50 * LIMIT).unwrap();
+    assert_eq!(error.kind(), SinkErrorKind::Retryable { retry_after: None });
 }
 
 #[test]

@@ -2,15 +2,18 @@
 
 use std::{
     io::{self, Read, Write},
-    os::{
-        linux::net::SocketAddrExt,
-        unix::net::{SocketAddr as UnixSocketAddr, UnixStream},
-    },
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 
 use fapilog_sink_network::connection::NetworkConnection;
-use rustix::{io::Errno, net::RecvFlags};
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with,
+        sockopt::{Timeout, set_socket_timeout},
+    },
+};
 
 use crate::transport::address::UnixName;
 
@@ -35,11 +38,19 @@ pub(super) struct WriteError {
 }
 
 impl StreamSocket {
-    pub(super) fn unix(name: &UnixName) -> io::Result<Self> {
-        Ok(Self::Unix(match name {
-            UnixName::Path(path) => UnixStream::connect(path)?,
-            UnixName::Abstract(name) => UnixStream::connect_addr(&UnixSocketAddr::from_abstract_name(name)?)?,
-        }))
+    /// Connects within the limit: the system waits while the queue of a receiver that accepts no connections is full.
+    pub(super) fn unix(name: &UnixName, limit: Duration) -> io::Result<Self> {
+        let address = match name {
+            UnixName::Path(path) => SocketAddrUnix::new(path),
+            UnixName::Abstract(name) => SocketAddrUnix::new_abstract_name(name.as_bytes()),
+        }?;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        set_socket_timeout(&socket, Timeout::Send, Some(limit))?;
+        match connect(&socket, &address) {
+            Ok(()) => Ok(Self::Unix(UnixStream::from(socket))),
+            Err(Errno::AGAIN) => Err(io::ErrorKind::TimedOut.into()),
+            Err(errno) => Err(errno.into()),
+        }
     }
 
     /// Whether the receiver has the connection still open.

@@ -1,6 +1,6 @@
 //! Redirects: only those that keep the method and lead to the same scheme, host and port.
 
-use http::{StatusCode, header};
+use http::{StatusCode, header, uri::PathAndQuery};
 
 use crate::client::HttpAnswer;
 
@@ -27,7 +27,8 @@ fn path_of(origin: &str, location: &str) -> Option<String> {
             path
         }
     };
-    let is_valid = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let is_valid = is_plain && path.parse::<PathAndQuery>().is_ok();
     is_valid.then(|| path.to_owned())
 }
 
@@ -58,6 +59,7 @@ mod tests {
             "",
             "/a b",
             "/a\\b",
+            "/<a>",
         ];
         for location in elsewhere {
             assert_eq!(path_of(ORIGIN, location), None, "{location}");

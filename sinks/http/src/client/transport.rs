@@ -2,11 +2,11 @@
 //!
 //! A destination may answer before it has read the whole request, as with status 413, and close the connection. A client that fails at the
 //! write would never see the answer. So the transport looks for an answer before each write, and reads one after a write that failed: what is
-//! left of the request is discarded then.
+//! left of the request is discarded then. An interim answer (status 1xx) is none: the server still reads.
 
 use std::{
     io::{self, Read, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fapilog_sink_network::connection::{NetworkConnection, PeerState};
@@ -35,10 +35,33 @@ impl NetworkTransport {
         Self { connection, buffers, cut: None }
     }
 
-    fn write(&mut self, amount: usize) -> Result<(), io::Error> {
-        let bytes = self.buffers.output().get(..amount).unwrap_or_default();
-        self.connection.write_all(bytes)?;
+    /// Writes within the limit, also where the server takes a few bytes now and then.
+    fn write(&mut self, amount: usize, limit: Duration) -> Result<(), io::Error> {
+        let deadline = Instant::now() + limit;
+        let mut bytes = self.buffers.output().get(..amount).unwrap_or_default();
+        while !bytes.is_empty() {
+            limit_write(&self.connection, deadline)?;
+            match self.connection.write(bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => bytes = bytes.get(taken..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        limit_write(&self.connection, deadline)?;
         self.connection.flush()
+    }
+
+    /// Takes in what the server has sent already. Returns whether that is an answer, or no HTTP.
+    fn is_answered(&mut self) -> bool {
+        if self.connection.peer_state() == PeerState::HasSent {
+            let space = self.buffers.input_append_buf();
+            match self.connection.read(space) {
+                Ok(amount) if amount > 0 => self.buffers.input_appended(amount),
+                _ => return true,
+            }
+        }
+        has_final_answer(self.buffers.input())
     }
 }
 
@@ -51,13 +74,14 @@ impl Transport for NetworkTransport {
         if self.cut.is_some() {
             return Ok(());
         }
-        if matches!(self.connection.peer_state(), PeerState::HasSent) {
+        let timeout = timeout.for_write();
+        let limit = limit(timeout)?;
+        self.connection.set_read_timeout(Some(limit))?;
+        if self.is_answered() {
             self.cut = Some(CutRequest::Answered);
             return Ok(());
         }
-        let timeout = timeout.for_write();
-        self.connection.set_write_timeout(Some(limit(timeout)?))?;
-        match self.write(amount) {
+        match self.write(amount, limit) {
             Ok(()) => Ok(()),
             Err(error) if is_timeout(&error) => Err(ureq::Error::Timeout(timeout.reason)),
             Err(error) => {
@@ -108,6 +132,27 @@ fn limit(timeout: NextTimeout) -> Result<Duration, ureq::Error> {
     match *timeout.after {
         Duration::ZERO => Err(ureq::Error::Timeout(timeout.reason)),
         left => Ok(left.min(Duration::from_secs(24 * 3600))),
+    }
+}
+
+fn limit_write(connection: &NetworkConnection, deadline: Instant) -> io::Result<()> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => connection.set_write_timeout(Some(left)),
+    }
+}
+
+/// Whether there is an answer behind the interim ones, as far as its status has come.
+fn has_final_answer(mut bytes: &[u8]) -> bool {
+    const VERSION: &[u8] = b"HTTP/1.1 ";
+    loop {
+        match bytes.get(VERSION.len()) {
+            None => return false,
+            Some(b'1') => {}
+            Some(_) => return true,
+        }
+        let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return false };
+        bytes = bytes.get(end + 4..).unwrap_or_default();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     client::OutgoingRequest,
     exchange::{HttpExchange, Records},
     plain::{HttpMethod, HttpSinkSettings, body::BodyFrame, routing::Routing},
-    settings::{HEADER_TEXT_RULE, header_value},
+    settings::{HEADER_TEXT_RULE, OWN_HEADER_RULE, header_value, is_own_header},
 };
 
 /// Signs the bodies of requests.
@@ -42,11 +42,7 @@ impl PlainRequest {
         });
         let idempotency_header = match settings.idempotency_header.as_str() {
             "" => None,
-            name => name.parse().map(Some).unwrap_or_else(|_| {
-                let allowed = "it must be the name of a header, or empty";
-                problems.push(Problem::new("idempotency_header", format!("{name:?}"), allowed));
-                None
-            }),
+            name => idempotency_header(name).map_err(|problem| problems.push(problem)).ok(),
         };
         if !problems.is_empty() {
             return Err(problems);
@@ -64,6 +60,15 @@ impl PlainRequest {
             signer,
         })
     }
+}
+
+fn idempotency_header(name: &str) -> Result<HeaderName, Problem> {
+    let problem = |allowed| Problem::new("idempotency_header", format!("{name:?}"), allowed);
+    let header = name.parse().map_err(|_| problem("it must be the name of a header, or empty"))?;
+    if is_own_header(&header) || [header::AUTHORIZATION, header::CONTENT_TYPE].contains(&header) {
+        return Err(problem(OWN_HEADER_RULE));
+    }
+    Ok(header)
 }
 
 /// The requests of a shard's sink.

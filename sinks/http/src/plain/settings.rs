@@ -27,7 +27,8 @@ crate::http_settings! {
     ///
     /// `url`, behind the host, and the values of `headers` may have placeholders: `{level}`, `{category}`, `{target}`, `{source}` for the name of the
     /// logger, `{correlation_id}`, and any field, as in `{tags.region}` or `{order_id}`. Records with different values go out in different
-    /// requests. A value is percent-encoded and cut to 256 bytes; `-` stands for a missing one. `{{` and `}}` are braces, in headers.
+    /// requests. A value is percent-encoded and cut to 256 bytes; `-` stands for a missing one, and `_` for each dot of a
+    /// value that has only dots, which would name another path. `{{` and `}}` are braces, in headers.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     pub struct HttpSinkSettings {

@@ -126,7 +126,7 @@ fn put_value(out: &mut Vec<u8>, value: Option<ValueRef<'_>>) {
 }
 
 /// Appends a value with all bytes but the unreserved ones (RFC 3986, section 2.3) percent-encoded. A value that is a row of dots would name another
-/// path.
+/// path, also percent-encoded (`%2E` is a dot to a server that normalises the path): its dots are underscores.
 fn put_encoded(out: &mut Vec<u8>, value: &[u8]) {
     let value = value.get(..VALUE_BYTES_MAX).unwrap_or(value);
     if value.is_empty() {
@@ -135,7 +135,7 @@ fn put_encoded(out: &mut Vec<u8>, value: &[u8]) {
     let is_dots = value.iter().all(|byte| *byte == b'.');
     for byte in value {
         match byte {
-            b'.' if is_dots => out.extend_from_slice(b"%2E"),
+            b'.' if is_dots => out.push(b'_'),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(*byte),
             byte => {
                 let _ = write!(out, "%{byte:02X}");
@@ -170,7 +170,7 @@ mod tests {
         TestBatches::new().events(&[event], |batch| {
             parsed("/{level}/{target}/{tags.region}/{dots}/{n}/{none}").put(&batch.events()[0], &mut out);
         });
-        assert_eq!(String::from_utf8(out).unwrap(), "/WARNING/shop%3A%3Acart/eu%2F..%2Fx%0D%0Ay/%2E%2E/7/-");
+        assert_eq!(String::from_utf8(out).unwrap(), "/WARNING/shop%3A%3Acart/eu%2F..%2Fx%0D%0Ay/__/7/-");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Credentials of requests.
 
 use fapilog_plugin::{problem::Problem, settings::SecretRef};
-use http::HeaderName;
 use serde::{Deserialize, Serialize};
+
+use crate::settings::{OWN_HEADER_RULE, is_own_header};
 
 /// The setting `auth`: one of three ways, or none. Secrets are references.
 ///
@@ -98,10 +99,13 @@ impl AuthSettings {
             let allowed = "a user has no colon and no control characters (RFC 7617)";
             problems.push(Problem::new("basic.user", format!("{:?}", basic.user), allowed));
         }
-        if let Some(header) = &self.header
-            && header.name.parse::<HeaderName>().is_err()
-        {
-            problems.push(Problem::new("header.name", format!("{:?}", header.name), "it must be the name of a header"));
+        if let Some(header) = &self.header {
+            let problem = |allowed| Problem::new("header.name", format!("{:?}", header.name), allowed);
+            match header.name.parse() {
+                Ok(name) if is_own_header(&name) => problems.push(problem(OWN_HEADER_RULE)),
+                Ok(_) => {}
+                Err(_) => problems.push(problem("it must be the name of a header")),
+            }
         }
         problems
     }

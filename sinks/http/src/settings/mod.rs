@@ -29,6 +29,7 @@ pub use fapilog_sink_network::{
 pub(crate) use header_text::{HEADER_TEXT_RULE, header_value};
 pub use request::{BodyCompression, HttpRequestSettings};
 pub use target::{HttpSettings, HttpTarget};
+pub(crate) use target::{OWN_HEADER_RULE, is_own_header};
 
 /// Declares the settings of a sink: its own fields, and those that [all HTTP sinks](self) have. The macro adds a method `http`, which returns
 /// the latter as [`HttpSettings`]. The struct has the attributes `#[serde(default, deny_unknown_fields)]`, so that `Default` must be implemented for it.

@@ -24,6 +24,14 @@ const SCHEMES: [&str; 2] = ["https", "http"];
 const OWN_HEADERS: [&str; 6] =
     ["connection", "content-encoding", "content-length", "expect", "host", "transfer-encoding"];
 
+/// Whether the client sets this header itself, so that a setting cannot name it.
+pub(crate) fn is_own_header(name: &HeaderName) -> bool {
+    OWN_HEADERS.contains(&name.as_str())
+}
+
+/// The text of a problem with such a header.
+pub(crate) const OWN_HEADER_RULE: &str = "the sink sets this header itself";
+
 /// The settings that all HTTP sinks have.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[allow(
@@ -121,8 +129,8 @@ fn keep<T>(result: Result<T, Vec<Problem>>, problems: &mut Vec<Problem>) -> Opti
 fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Problem> {
     let parsed: HeaderName =
         name.parse().map_err(|_| Problem::new("", format!("{name:?}"), "it must be the name of a header"))?;
-    if OWN_HEADERS.contains(&parsed.as_str()) {
-        return Err(Problem::new(name, format!("{value:?}"), "the sink sets this header itself"));
+    if is_own_header(&parsed) {
+        return Err(Problem::new(name, format!("{value:?}"), OWN_HEADER_RULE));
     }
     if parsed == http::header::AUTHORIZATION {
         let allowed = "a secret stands in the setting auth, by reference: see secrets.md";

@@ -2,6 +2,9 @@
 
 use std::{
     error::Error,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -13,6 +16,7 @@ use fapilog_sink_http::{
 };
 use fapilog_test_servers::{FakeAnswer, FakeHttp};
 use http::StatusCode;
+use rustix::net::sockopt::set_socket_recv_buffer_size;
 
 use super::TIMEOUT;
 
@@ -228,4 +232,61 @@ fn an_address_of_a_metadata_service_is_not_connected_to() {
     settings.allow_plaintext_hosts = vec!["169.254.169.254".to_owned()];
     let error = post(&mut client(&settings), b"one\n").unwrap_err();
     assert!(chain(&error).contains("which is link-local; allow_addresses may name it"), "{}", chain(&error));
+}
+
+/// A server whose first connection is handled by `serve`, behind the head of the first request. Returns its URL.
+fn server_of(listener: TcpListener, serve: impl FnOnce(TcpStream) + Send + 'static) -> String {
+    let url = format!("http://{}/logs", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        serve(stream);
+    });
+    url
+}
+
+#[test]
+fn an_interim_answer_does_not_end_the_request() {
+    const BODY: usize = 8 << 20;
+    let url = server_of(TcpListener::bind("127.0.0.1:0").unwrap(), |mut stream| {
+        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\nx: y\r\n\r\n").unwrap();
+        let read = std::io::copy(&mut (&stream).take(BODY as u64), &mut std::io::sink()).unwrap();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n{read}").unwrap();
+    });
+    let mut settings = HttpSettings::new(url);
+    settings.request.timeout = TIMEOUT;
+    let answer = post(&mut client(&settings), &vec![b'x'; BODY]).unwrap();
+    assert_eq!((answer.status(), answer.body()), (StatusCode::OK, BODY.to_string().as_bytes()));
+}
+
+#[test]
+fn a_request_that_is_read_too_slowly_is_a_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    // A window of a few KiB, so that little is on its way.
+    set_socket_recv_buffer_size(&listener, 4096).unwrap();
+    let url = server_of(listener, |mut stream| {
+        while stream.read_exact(&mut [0; 4000]).is_ok() {
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let mut settings = HttpSettings::new(url);
+    settings.request.timeout = Duration::from_millis(300);
+    settings.request.connect_timeout = Duration::from_millis(300);
+    let start = Instant::now();
+    let error = post(&mut client(&settings), &vec![b'x'; 16 << 20]).unwrap_err();
+    assert!(matches!(error, HttpError::Timeout { .. }), "{error:?}");
+    assert!(start.elapsed() < TIMEOUT / 3, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_redirect_to_a_path_that_is_none_leaves_the_records_retryable() {
+    let server = FakeHttp::start();
+    server.queue([FakeAnswer::redirect(307, "/<v2>")]);
+    let error = post(&mut client(&settings(&server)), b"one\n").unwrap_err();
+    assert!(matches!(error, HttpError::Redirect { .. }), "{error:?}");
 }

@@ -81,3 +81,19 @@ fn a_setting_that_there_is_not_is_refused_with_a_suggestion() {
 fn a_missing_url_is_named() {
     assert_eq!(problems("{}"), ["url is missing; it must be a URL that begins with https:// or http://"]);
 }
+
+#[test]
+fn a_header_that_the_sink_sets_itself_is_refused_wherever_a_setting_names_it() {
+    let found = problems(
+        r#"{
+            "url": "http://127.0.0.1/",
+            "auth": { "header": { "name": "Content-Length", "value": "${FAPI_NO_SUCH_TOKEN}" } },
+            "idempotency_header": "Authorization"
+        }"#,
+    );
+    let expected = [
+        "auth.header.name is \"Content-Length\"; the sink sets this header itself",
+        "idempotency_header is \"Authorization\"; the sink sets this header itself",
+    ];
+    assert_eq!(found, expected);
+}

@@ -41,10 +41,11 @@ impl Tls {
         let mut loaded = lock(&self.loaded);
         let stamps = self.files.stamps();
         if stamps != loaded.stamps {
+            // Files that are in the middle of their renewal are read again at the next connection: a certificate comes before its key, whose
+            // file has no stamp here.
             if let Ok(config) = self.files.config() {
-                loaded.config = Arc::new(config);
+                *loaded = LoadedConfig { config: Arc::new(config), stamps };
             }
-            loaded.stamps = stamps;
         }
         Arc::clone(&loaded.config)
     }

@@ -7,6 +7,7 @@ use std::{
     path::PathBuf,
     sync::Arc,
     thread,
+    time::Duration,
 };
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -61,8 +62,7 @@ impl Authority {
         self.write("app.key", &key.serialize_pem());
     }
 
-    /// A server that answers what it gets, and closes each connection that `close` is sent to. Returns its port.
-    pub(crate) fn serve(&self, name: &str, options: ServerOptions) -> u16 {
+    fn config(&self, name: &str, options: &ServerOptions) -> Arc<ServerConfig> {
         let (certificate, key) = self.certificate(name);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -78,7 +78,20 @@ impl Authority {
         };
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        Arc::new(builder.with_single_cert(chain, key).unwrap())
+    }
+
+    /// A server that answers what it gets, and closes each connection that `close` is sent to. Returns its port.
+    pub(crate) fn serve(&self, name: &str, options: ServerOptions) -> u16 {
+        Self::accept(self.config(name, &options), answer)
+    }
+
+    /// A server that answers by a long record, a byte in each 5 ms. Returns its port.
+    pub(crate) fn serve_slowly(&self, name: &str) -> u16 {
+        Self::accept(self.config(name, &ServerOptions::default()), answer_slowly)
+    }
+
+    fn accept(config: Arc<ServerConfig>, answer: fn(Arc<ServerConfig>, TcpStream)) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         thread::spawn(move || {
@@ -113,5 +126,20 @@ fn answer(config: Arc<ServerConfig>, stream: TcpStream) {
             return;
         }
         let _ = stream.write_all(&bytes[..length]);
+    }
+}
+
+fn answer_slowly(config: Arc<ServerConfig>, stream: TcpStream) {
+    stream.set_nodelay(true).unwrap();
+    let mut stream = StreamOwned::new(ServerConnection::new(config).unwrap(), stream);
+    stream.read_exact(&mut [0]).unwrap();
+    stream.conn.writer().write_all(&[b'x'; 10_000]).unwrap();
+    let mut record = Vec::new();
+    stream.conn.write_tls(&mut record).unwrap();
+    for byte in record {
+        if stream.sock.write_all(&[byte]).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(5));
     }
 }

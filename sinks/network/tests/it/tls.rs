@@ -1,8 +1,10 @@
 //! Connections with TLS.
 
 use std::{
-    io::{Read, Write},
+    fs,
+    io::{ErrorKind, Read, Write},
     net::TcpListener,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -152,6 +154,36 @@ fn a_handshake_that_comes_byte_by_byte_ends_at_the_deadline() {
 }
 
 #[test]
+fn a_record_that_comes_byte_by_byte_is_read_within_the_time_limit() {
+    let authority = Authority::new();
+    let port = authority.serve_slowly("localhost");
+    let mut connection = dial_tls(port, &trusting(&authority).load().unwrap(), soon()).unwrap();
+    connection.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    connection.write_all(b"?").unwrap();
+    let start = Instant::now();
+    // The second read has the whole limit again, and goes on within the record.
+    for _ in 0..2 {
+        let error = connection.read(&mut [0; 64]).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock), "{error:?}");
+    }
+    assert!((Duration::from_millis(200)..Duration::from_secs(20)).contains(&start.elapsed()), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_key_that_is_renewed_behind_its_certificate_is_used_without_a_restart() {
+    let authority = Authority::new();
+    let tls = with_client_certificate(&authority).load().unwrap();
+    let former_config = tls.client_config();
+    let former_key = fs::read_to_string(authority.path("app.key")).unwrap();
+    authority.write_client_certificate();
+    let new_key = fs::read_to_string(authority.path("app.key")).unwrap();
+    authority.write("app.key", &former_key);
+    assert!(Arc::ptr_eq(&tls.client_config(), &former_config));
+    authority.write("app.key", &new_key);
+    assert!(!Arc::ptr_eq(&tls.client_config(), &former_config));
+}
+
+#[test]
 fn invalid_settings_are_named() {
     let authority = Authority::new();
     authority.write_client_certificate();
@@ -190,7 +222,7 @@ fn a_key_of_another_certificate_is_refused() {
     let settings = with_client_certificate(&authority);
     let other = Authority::new();
     other.write_client_certificate();
-    std::fs::copy(other.path("app.key"), authority.path("app.key")).unwrap();
+    fs::copy(other.path("app.key"), authority.path("app.key")).unwrap();
     let problem = problem(&settings);
     assert!(
         problem.path == "client_key" && problem.allowed.starts_with("it must be the key of client_certificate"),
