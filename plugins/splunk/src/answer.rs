@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::error::HecError;
 
-/// What a code is about.
+/// The subject of a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CodeKind {
     /// The events are taken.
@@ -55,7 +55,7 @@ const fn meaning_of(code: u32) -> Option<(CodeKind, &'static str)> {
 
 /// The body of an answer.
 #[derive(Debug, Default, Deserialize)]
-struct AnswerBody {
+struct HecAnswerBody {
     code: Option<u32>,
     #[serde(rename = "invalid-event-number")]
     invalid_event: Option<usize>,
@@ -77,7 +77,7 @@ pub(crate) enum HecVerdict {
 impl HecVerdict {
     /// Reads an answer. `is_index_of_event`: the index is that of an event, so that the event is refused where its index is.
     pub(crate) fn of(answer: &HttpAnswer, is_index_of_event: bool) -> Self {
-        let body: AnswerBody = serde_json::from_slice(answer.body()).unwrap_or_default();
+        let body: HecAnswerBody = serde_json::from_slice(answer.body()).unwrap_or_default();
         let known = body.code.and_then(|code| Some((code, meaning_of(code)?)));
         let Some((code, (kind, meaning))) = known else {
             return by_status(answer, &body);
@@ -100,7 +100,7 @@ impl HecVerdict {
     }
 }
 
-fn by_status(answer: &HttpAnswer, body: &AnswerBody) -> HecVerdict {
+fn by_status(answer: &HttpAnswer, body: &HecAnswerBody) -> HecVerdict {
     match answer.outcome() {
         Ok(()) => HecVerdict::Taken { ack_id: body.ack_id },
         Err(error) => HecVerdict::Failed(error),

@@ -166,7 +166,7 @@ impl Collector {
         }
         let channel = match channel_of(request) {
             Ok(channel) => channel,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         keep(&mut state);
         state.channels.insert(channel.clone());
@@ -182,11 +182,11 @@ impl Collector {
         assert_eq!(request.header("content-encoding"), None);
         let channel = match channel_of(request) {
             Ok(channel) => channel,
-            Err(refusal) => return refusal,
+            Err(refusal) => return *refusal,
         };
         assert_eq!(request.query(), format!("channel={channel}"));
         let mut state = self.state.lock().unwrap();
-        let queries = state.queries.get_mut(&channel).expect("a channel of the events");
+        let queries = state.queries.get_mut(&channel).unwrap();
         let mut acks = serde_json::Map::new();
         for id in request.json()["acks"].as_array().unwrap() {
             let id = id.as_u64().unwrap();
@@ -200,14 +200,14 @@ impl Collector {
     }
 }
 
-fn channel_of(request: &FakeRequest) -> Result<String, FakeAnswer> {
-    let channel = request.header(CHANNEL).ok_or_else(|| refusal(400, 10, "Data channel is missing"))?;
+fn channel_of(request: &FakeRequest) -> Result<String, Box<FakeAnswer>> {
+    let channel = request.header(CHANNEL).ok_or_else(|| Box::new(refusal(400, 10, "Data channel is missing")))?;
     let is_guid = channel.len() == 36
         && channel.char_indices().all(|(place, c)| match place {
             8 | 13 | 18 | 23 => c == '-',
             _ => c.is_ascii_hexdigit(),
         });
-    if is_guid { Ok(channel.to_owned()) } else { Err(refusal(400, 11, "Invalid data channel")) }
+    if is_guid { Ok(channel.to_owned()) } else { Err(Box::new(refusal(400, 11, "Invalid data channel"))) }
 }
 
 pub(crate) fn refusal(status: u16, code: u32, text: &str) -> FakeAnswer {

@@ -222,7 +222,8 @@ fn a_wrong_token_delivers_nothing_and_each_event_is_counted() {
     let container = started(&settings);
     log_numbers(&container, 0..10);
     server.wait_for(1, super::collector::TIMEOUT);
-    container.shutdown(Duration::from_millis(100)).unwrap_err();
+    // Whether the deadline is over first depends on the time.
+    let _ = container.shutdown(Duration::from_millis(100));
     let accounts = container.accounts();
     accounts.check().unwrap();
     assert_eq!((accounts.delivered_total(), collector.numbers()), (0, vec![]), "{accounts}");
