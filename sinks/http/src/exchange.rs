@@ -3,7 +3,7 @@
 use fapilog_plugin::sink::{Payload, SinkError};
 use http::HeaderMap;
 
-use crate::client::{HttpAnswer, OutgoingRequest};
+use crate::client::{HttpAnswer, HttpClient, OutgoingRequest};
 
 /// A protocol over HTTP: how records become a request, and what an answer means. It lives on the thread of the sink.
 ///
@@ -52,6 +52,22 @@ pub trait HttpExchange: 'static {
     fn outcome(&mut self, answer: &HttpAnswer, records: &Records<'_>) -> Result<(), ExchangeError> {
         let _ = records;
         answer.outcome()
+    }
+
+    /// Waits until the destination confirms the records that it has accepted, by further requests of the client. It is called where
+    /// [`outcome`](Self::outcome) is a success, within the time limit of the [delivery](fapilog_plugin::sink::DeliveryPolicy::timeout), which must fit it.
+    /// Default: the answer is enough.
+    ///
+    /// # Errors
+    /// When the records are not confirmed, or not all of them.
+    fn confirm(
+        &mut self,
+        client: &mut HttpClient,
+        answer: &HttpAnswer,
+        records: &Records<'_>,
+    ) -> Result<(), ExchangeError> {
+        let _ = (client, answer, records);
+        Ok(())
     }
 
     /// Puts the records of a payload into parts that are sent apart. Within a part, they stay in order. Default: one part.

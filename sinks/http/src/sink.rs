@@ -186,5 +186,6 @@ fn send(client: &mut HttpClient, exchange: &mut dyn HttpExchange, records: &Reco
     exchange.write(records, &mut request)?;
     let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
     let answer = answer.map_err(|error| error.into_sink_error())?;
-    exchange.outcome(&answer, records)
+    exchange.outcome(&answer, records)?;
+    exchange.confirm(client, &answer, records)
 }
