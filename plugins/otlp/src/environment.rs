@@ -24,7 +24,7 @@ const PAIRS_RULE: &str =
     "it must be pairs name=value with commas between, percent-encoded where a value has other characters";
 
 /// Returns the value of a variable.
-pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+pub(crate) type OtelLookup<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Settings, completed by variables.
 #[derive(Debug)]
@@ -40,10 +40,10 @@ pub(crate) struct CompleteSettings {
 
 impl CompleteSettings {
     /// The settings, and what is invalid among the variables.
-    pub(crate) fn new(settings: &OtlpSettings, lookup: Lookup<'_>) -> (Self, Vec<Problem>) {
+    pub(crate) fn new(settings: &OtlpSettings, lookup: OtelLookup<'_>) -> (Self, Vec<Problem>) {
         let no_variables = |_: &str| None;
-        let lookup: Lookup<'_> = if settings.environment { lookup } else { &no_variables };
-        let mut variables = Variables { lookup, problems: Vec::new() };
+        let lookup: OtelLookup<'_> = if settings.environment { lookup } else { &no_variables };
+        let mut variables = OtelVariables { lookup, problems: Vec::new() };
         let mut complete = Self {
             http: settings.http(),
             protocol: settings.protocol.unwrap_or_default(),
@@ -74,7 +74,7 @@ impl CompleteSettings {
         problem
     }
 
-    fn set_url(&mut self, variable: &Option<Variable>) {
+    fn set_url(&mut self, variable: &Option<OtelVariable>) {
         let url = &mut self.http.url;
         match variable {
             _ if !url.is_empty() => {
@@ -82,7 +82,7 @@ impl CompleteSettings {
                     *url = with_logs_path(url);
                 }
             }
-            Some(Variable { name, value }) => {
+            Some(OtelVariable { name, value }) => {
                 *url = if name.contains("LOGS") { value.clone() } else { with_logs_path(value) };
                 self.given_by.push(("url", name));
             }
@@ -90,7 +90,7 @@ impl CompleteSettings {
         }
     }
 
-    fn set_request(&mut self, variables: &mut Variables<'_>) {
+    fn set_request(&mut self, variables: &mut OtelVariables<'_>) {
         let defaults = HttpRequestSettings::default();
         let request = &mut self.http.request;
         if request.timeout == defaults.timeout
@@ -107,9 +107,9 @@ impl CompleteSettings {
         }
     }
 
-    fn set_tls(&mut self, variables: &mut Variables<'_>) {
+    fn set_tls(&mut self, variables: &mut OtelVariables<'_>) {
         let mut file = |setting, name, logs_name| {
-            let Variable { name, value } = variables.exporter(name, logs_name)?;
+            let OtelVariable { name, value } = variables.exporter(name, logs_name)?;
             self.given_by.push((setting, name));
             Some(PathBuf::from(value))
         };
@@ -139,14 +139,14 @@ fn with_logs_path(url: &str) -> String {
 
 /// A variable that is set.
 #[derive(Debug)]
-struct Variable {
+struct OtelVariable {
     name: &'static str,
     value: String,
 }
 
 /// The variables, and what is invalid among those that were read.
-struct Variables<'a> {
-    lookup: Lookup<'a>,
+struct OtelVariables<'a> {
+    lookup: OtelLookup<'a>,
     problems: Vec<Problem>,
 }
 
@@ -170,12 +170,12 @@ const EXPORTER_NAMES: [&str; 16] = [
     "OTEL_EXPORTER_OTLP_TIMEOUT",
 ];
 
-impl Variables<'_> {
-    /// A variable that is neither unset nor empty. One that is no text is a problem.
-    fn get(&mut self, name: &'static str) -> Option<Variable> {
+impl OtelVariables<'_> {
+    /// A variable that is neither unset nor empty. A value that is no text is a problem.
+    fn get(&mut self, name: &'static str) -> Option<OtelVariable> {
         let value = (self.lookup)(name).filter(|value| !value.is_empty())?;
         match value.into_string() {
-            Ok(value) => Some(Variable { name, value }),
+            Ok(value) => Some(OtelVariable { name, value }),
             Err(_) => {
                 self.problems.push(Problem::new(name, "[not UTF-8]", "it must be text"));
                 None
@@ -184,14 +184,14 @@ impl Variables<'_> {
     }
 
     /// The variable of logs, or else that of all signals, by the ends of their names.
-    fn exporter(&mut self, end: &str, logs_end: &str) -> Option<Variable> {
+    fn exporter(&mut self, end: &str, logs_end: &str) -> Option<OtelVariable> {
         let name =
             |end: &str| EXPORTER_NAMES.into_iter().find(|name| name.strip_prefix("OTEL_EXPORTER_OTLP_") == Some(end));
         name(logs_end).and_then(|name| self.get(name)).or_else(|| name(end).and_then(|name| self.get(name)))
     }
 
     fn protocol(&mut self) -> Option<OtlpProtocol> {
-        let Variable { name, value } = self.exporter("PROTOCOL", "LOGS_PROTOCOL")?;
+        let OtelVariable { name, value } = self.exporter("PROTOCOL", "LOGS_PROTOCOL")?;
         let protocol = match value.trim() {
             "http/protobuf" => Some(OtlpProtocol::HttpProtobuf),
             "http/json" => Some(OtlpProtocol::HttpJson),
@@ -201,13 +201,13 @@ impl Variables<'_> {
     }
 
     fn timeout(&mut self) -> Option<(&'static str, Duration)> {
-        let Variable { name, value } = self.exporter("TIMEOUT", "LOGS_TIMEOUT")?;
+        let OtelVariable { name, value } = self.exporter("TIMEOUT", "LOGS_TIMEOUT")?;
         let millis = value.trim().parse().ok().map(Duration::from_millis);
         self.valid(millis, name, &value, "it must be a number of milliseconds").map(|timeout| (name, timeout))
     }
 
     fn compression(&mut self) -> Option<BodyCompression> {
-        let Variable { name, value } = self.exporter("COMPRESSION", "LOGS_COMPRESSION")?;
+        let OtelVariable { name, value } = self.exporter("COMPRESSION", "LOGS_COMPRESSION")?;
         let compression = match value.trim() {
             "gzip" => Some(BodyCompression::Gzip),
             "none" => Some(BodyCompression::None),
@@ -225,7 +225,7 @@ impl Variables<'_> {
 
     /// The headers of the variable. Its value may hold secrets, so no error shows it.
     fn headers(&mut self) -> Vec<(HeaderName, HeaderValue)> {
-        let Some(Variable { name, value }) = self.exporter("HEADERS", "LOGS_HEADERS") else { return Vec::new() };
+        let Some(OtelVariable { name, value }) = self.exporter("HEADERS", "LOGS_HEADERS") else { return Vec::new() };
         let headers: Option<Vec<_>> = pairs(&value).and_then(|pairs| pairs.into_iter().map(header).collect());
         headers.unwrap_or_else(|| {
             let allowed = format!("{PAIRS_RULE}; the names are those of headers that the sink does not set itself");
@@ -235,13 +235,13 @@ impl Variables<'_> {
     }
 
     fn set_resource(&mut self, resource: &mut Resource) {
-        if let Some(Variable { name, value }) = self.get("OTEL_RESOURCE_ATTRIBUTES") {
+        if let Some(OtelVariable { name, value }) = self.get("OTEL_RESOURCE_ATTRIBUTES") {
             match pairs(&value) {
                 Some(pairs) => pairs.iter().for_each(|(name, value)| resource.set(name, value)),
                 None => self.problems.push(Problem::new(name, format!("{value:?}"), PAIRS_RULE)),
             }
         }
-        if let Some(Variable { value, .. }) = self.get("OTEL_SERVICE_NAME") {
+        if let Some(OtelVariable { value, .. }) = self.get("OTEL_SERVICE_NAME") {
             resource.set("service.name", &value);
         }
     }

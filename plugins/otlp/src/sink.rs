@@ -10,7 +10,7 @@ use fapilog_sink_http::sink::HttpSink;
 
 use crate::{
     encode::{JsonRecords, ProtobufRecords},
-    environment::{CompleteSettings, Lookup},
+    environment::{CompleteSettings, OtelLookup},
     request::OtlpExchange,
     settings::{OtlpProtocol, OtlpSettings},
 };
@@ -41,7 +41,7 @@ impl Otlp {
         Self::with_variables(settings, &|name| std::env::var_os(name)).map_err(|problems| SettingsError { problems })
     }
 
-    pub(crate) fn with_variables(settings: &OtlpSettings, lookup: Lookup<'_>) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn with_variables(settings: &OtlpSettings, lookup: OtelLookup<'_>) -> Result<Self, Vec<Problem>> {
         let (complete, mut problems) = CompleteSettings::new(settings, lookup);
         if settings.resource.contains_key("") {
             problems.push(Problem::new("resource", "\"\"", "an attribute must have a name"));

@@ -178,15 +178,15 @@ mod tests {
     #[test]
     fn fields_of_each_wire_type_are_read() {
         let bytes = [8, 150, 1, 17, 1, 2, 3, 4, 5, 6, 7, 8, 26, 2, 9, 9, 37, 1, 2, 3, 4];
-        let mut rest = &bytes[..];
+        let mut remaining = &bytes[..];
         let mut fields = Vec::new();
-        while let Some((number, field, behind)) = take_field(rest) {
+        while let Some((number, field, behind)) = take_field(remaining) {
             fields.push((number, field));
-            rest = behind;
+            remaining = behind;
         }
         let expected =
             [(1, WireField::Varint(150)), (2, WireField::Fixed), (3, WireField::Bytes(&[9, 9])), (4, WireField::Fixed)];
-        assert_eq!((&fields[..], rest), (&expected[..], &[][..]));
+        assert_eq!((&fields[..], remaining), (&expected[..], &[][..]));
         // A group, and a length beyond the end.
         assert_eq!((take_field(&[11]), take_field(&[26, 5, 1])), (None, None));
     }

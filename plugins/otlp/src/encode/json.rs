@@ -49,7 +49,7 @@ impl EventEncoder for JsonRecords {
 }
 
 /// The parts of a line.
-struct LineParts<'a> {
+struct OtelLineParts<'a> {
     /// A string with its quotes.
     scope: &'a [u8],
     /// Digits.
@@ -58,17 +58,17 @@ struct LineParts<'a> {
     members: &'a [u8],
 }
 
-fn parts(line: &[u8]) -> Option<LineParts<'_>> {
+fn parts(line: &[u8]) -> Option<OtelLineParts<'_>> {
     let behind = line.strip_prefix(LINE_FRONT)?.strip_suffix(LINE_BACK)?;
     let (scope, behind) = behind.split_at_checked(string_len(behind)?)?;
     let behind = behind.strip_prefix(LINE_MIDDLE)?.strip_prefix(TIME_KEY)?;
     let digits = behind.iter().position(|byte| !byte.is_ascii_digit())?;
     let (time, members) = behind.split_at_checked(digits)?;
-    Some(LineParts { scope, time, members })
+    Some(OtelLineParts { scope, time, members })
 }
 
 /// Appends a record. The time at which it was observed is that of the event.
-fn put_record(LineParts { scope, time, members }: &LineParts<'_>, out: &mut Vec<u8>) {
+fn put_record(OtelLineParts { scope, time, members }: &OtelLineParts<'_>, out: &mut Vec<u8>) {
     RecordFrame::put_front(OtlpProtocol::HttpJson, scope, out);
     for part in [TIME_KEY, time, b"\",\"observedTimeUnixNano\":\"", time, members] {
         out.extend_from_slice(part);

@@ -28,7 +28,7 @@ pub(super) struct SiteRecord {
     pub(super) head: FixedText,
     /// Whether the body depends on the event.
     pub(super) has_own_message: bool,
-    pub(super) arguments: Box<[SiteArgument]>,
+    pub(super) arguments: Box<[AttributeArgument]>,
     names: NameList,
     level: Level,
     category: Category,
@@ -40,7 +40,7 @@ pub(super) struct SiteRecord {
 
 /// An argument, with the front of its attribute.
 #[derive(Debug)]
-pub(super) struct SiteArgument {
+pub(super) struct AttributeArgument {
     key: FixedText,
     kind: &'static Kind,
     root_offset: usize,
@@ -48,7 +48,7 @@ pub(super) struct SiteArgument {
     member: Option<&'static str>,
 }
 
-impl SiteArgument {
+impl AttributeArgument {
     fn new(field: &DescribedField, has_places: bool) -> Self {
         let (group, name) = (field.name.group, field.name.name);
         let mut key = Vec::new();
@@ -93,7 +93,7 @@ impl SiteRecord {
         Self {
             head: FixedText::new(&head),
             has_own_message,
-            arguments: keyed().map(|field| SiteArgument::new(field, has_places)).collect(),
+            arguments: keyed().map(|field| AttributeArgument::new(field, has_places)).collect(),
             is_plain: !descriptor.is_dynamic()
                 && descriptor.fields().len() <= ARGUMENTS_MAX
                 && descriptor.fields().iter().all(is_usual)
