@@ -119,7 +119,7 @@ fn the_level_chooses_between_event_log_and_breadcrumb() {
 #[test]
 fn no_event_and_no_log_is_longer_than_1_mb() {
     let control = "\u{1}".repeat(60_000);
-    let names: Vec<String> = (0..30).map(|number| format!("f{number}")).collect();
+    let names: Vec<String> = (0..3).map(|number| format!("f{number}")).collect();
     for level in [Level::Info, Level::Error] {
         let fields = |event, name| TestEvent::field(event, FieldGroup::Context, name, control.as_str());
         let event = names.iter().fold(test_event(&control).level(level), |event, name| fields(event, name.as_str()));

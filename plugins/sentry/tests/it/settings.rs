@@ -41,7 +41,7 @@ fn settings_make_a_sink() {
 
 #[test]
 fn invalid_settings_are_named_all_at_once() {
-    let found = problems(json!({ "url": "https://x.example.com", "breadcrumbs": 101, "release": "" }));
+    let found = problems(json!({ "url": "https://x.example.com", "breadcrumbs": 101, "release": "a\tb" }));
     let settings: Vec<_> = found.iter().map(|problem| problem.split(' ').next().unwrap()).collect();
     assert_eq!(settings, ["url", "breadcrumbs", "release", "dsn"], "{found:?}");
 }
