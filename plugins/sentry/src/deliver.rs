@@ -87,7 +87,7 @@ impl HttpExchange for SentryExchange {
         match first.first() {
             Some(&ERROR_KIND) => Self::put_error(first, &mut request.body),
             Some(&LOG_KIND) => self.put_logs(records, &mut request.body),
-            // Of another sink, by a spill or a fallback.
+            // A record of another sink, by a spill or a fallback.
             _ => {
                 return Err(SinkError::permanent(HttpError::Refused { reason: "a record of another sink".to_owned() }));
             }

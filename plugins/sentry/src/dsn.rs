@@ -2,7 +2,7 @@
 
 use fapilog_plugin::settings::SecretBytes;
 
-/// What Sentry calls the sender.
+/// The name of the sender.
 pub(crate) const CLIENT: &str = concat!("fapilog/", env!("CARGO_PKG_VERSION"));
 
 /// A DSN in its parts: `https://key@host/path/project`.

@@ -9,7 +9,7 @@ use fapilog_plugin::{
 
 use crate::encode::{level_name, put_seconds};
 
-/// How many correlation ids and threads have breadcrumbs at a time. One that comes later takes the place of another.
+/// How many correlation ids and threads have breadcrumbs at a time. A later one takes the place of another.
 const TRAILS: usize = 64;
 
 /// The longest message and category of a breadcrumb.
@@ -67,7 +67,7 @@ impl Breadcrumbs {
         out.extend_from_slice(b"]}");
     }
 
-    /// The trail of an event. One of another key is emptied.
+    /// The trail of an event. That of another key is emptied.
     fn trail(&mut self, event: &Event<'_>) -> Option<&mut Trail> {
         let key = key_of(event);
         let trails = self.trails.len() as u64;

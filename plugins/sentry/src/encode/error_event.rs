@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX: usize = 8192;
 const TAG_VALUE_CHARS_MAX: usize = 200;
 const TAG_NAME_CHARS_MAX: usize = 32;
 
-/// Appends the payload of an item `event`. What is bounded stands in front of the fields.
+/// Appends the payload of an item `event`. All that is bounded stands in front of the fields.
 pub(super) fn put_error_event(
     constants: &SentryConstants,
     event: &Event<'_>,

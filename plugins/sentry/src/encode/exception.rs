@@ -69,7 +69,7 @@ pub(super) fn put_exception<'a>(event: &Event<'a>, fields: &[FieldRef<'a>], out:
 }
 
 /// A frame of a backtrace as `std::backtrace` writes it: `3: function`, and a line `at file:line:column` behind it.
-struct Frame<'a> {
+struct StackFrame<'a> {
     function: &'a str,
     file: &'a str,
     line: u64,
@@ -81,7 +81,7 @@ fn put_stack(event: &Event<'_>, stack: &str, out: &mut Vec<u8>) {
     if frames.is_empty()
         && let Some(place) = event.location()
     {
-        frames.push(Frame { function: place.module, file: place.file, line: place.line.into() });
+        frames.push(StackFrame { function: place.module, file: place.file, line: place.line.into() });
     }
     if frames.is_empty() {
         return;
@@ -102,8 +102,8 @@ fn put_stack(event: &Event<'_>, stack: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"]}");
 }
 
-fn frames_of(stack: &str) -> Vec<Frame<'_>> {
-    let mut frames: Vec<Frame<'_>> = Vec::new();
+fn frames_of(stack: &str) -> Vec<StackFrame<'_>> {
+    let mut frames: Vec<StackFrame<'_>> = Vec::new();
     for line in stack.lines().map(str::trim) {
         if let Some(place) = line.strip_prefix("at ") {
             if let Some(frame) = frames.last_mut() {
@@ -118,7 +118,7 @@ fn frames_of(stack: &str) -> Vec<Frame<'_>> {
             if frames.len() == FRAMES_MAX {
                 break;
             }
-            frames.push(Frame { function, file: "", line: 0 });
+            frames.push(StackFrame { function, file: "", line: 0 });
         }
     }
     frames

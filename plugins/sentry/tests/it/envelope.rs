@@ -100,7 +100,7 @@ pub(crate) fn shut_down(container: &Container) -> Accounts {
     accounts
 }
 
-/// What the server has of these events. Sentry keeps an error event of one id once.
+/// Counts what the server has of these events. Sentry keeps an error event of one id once.
 pub(crate) fn counts(server: &FakeHttp, events: u64) -> EventCounts {
     let mut ledger = EventLedger::new();
     ledger.submit_all((0..events).map(|number| number.to_string()));
