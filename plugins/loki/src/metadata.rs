@@ -5,7 +5,7 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    encode::entry::EntryWriter,
+    encode::entry::LokiEntryWriter,
     event_text::{EventPart, put_event_id},
     settings::{LokiMetadata, LokiSettings},
 };
@@ -44,7 +44,7 @@ impl MetadataPlan {
     }
 
     /// Writes the structured metadata of an event.
-    pub(crate) fn put(&self, event: &Event<'_>, scratch: &mut MetadataScratch, entry: &mut EntryWriter<'_>) {
+    pub(crate) fn put(&self, event: &Event<'_>, scratch: &mut MetadataScratch, entry: &mut LokiEntryWriter<'_>) {
         if !self.has_all_fields && self.parts.is_empty() {
             return;
         }
@@ -133,7 +133,7 @@ struct MetadataBudget<'a> {
 impl MetadataBudget<'_> {
     /// Writes a field, unless it has no value, exceeds the limits, or has the name of one before it: names may become the same when they are
     /// sanitized, and Loki takes each name once.
-    fn put(&mut self, name: &str, value: &[u8], entry: &mut EntryWriter<'_>) {
+    fn put(&mut self, name: &str, value: &[u8], entry: &mut LokiEntryWriter<'_>) {
         if value.is_empty() {
             return;
         }

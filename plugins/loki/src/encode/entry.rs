@@ -20,13 +20,13 @@ const NANOS: u64 = 1_000_000_000;
 
 /// Writes an entry: in JSON, an array of time, line, and an object of structured metadata if there is any.
 #[derive(Debug)]
-pub(crate) struct EntryWriter<'out> {
+pub(crate) struct LokiEntryWriter<'out> {
     encoding: LokiEncoding,
     has_metadata: bool,
     out: &'out mut Vec<u8>,
 }
 
-impl<'out> EntryWriter<'out> {
+impl<'out> LokiEntryWriter<'out> {
     /// Writes the time and the line.
     pub(crate) fn begin(encoding: LokiEncoding, unix_nanos: u64, line: &str, out: &'out mut Vec<u8>) -> Self {
         match encoding {

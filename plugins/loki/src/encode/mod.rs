@@ -17,7 +17,7 @@ use fapilog_plugin::{
 use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
 
 use crate::{
-    encode::entry::EntryWriter,
+    encode::entry::LokiEntryWriter,
     labels::{LabelPlan, LastLabels},
     metadata::{MetadataPlan, MetadataScratch},
     record::LokiRecord,
@@ -146,7 +146,7 @@ impl RecordWriter {
             Ok(line) => Cow::Borrowed(line),
             Err(_) => String::from_utf8_lossy(line),
         };
-        let mut entry = EntryWriter::begin(plan.encoding, nanos, front(&line, plan.max_line_bytes), out);
+        let mut entry = LokiEntryWriter::begin(plan.encoding, nanos, front(&line, plan.max_line_bytes), out);
         if let Some(event) = event {
             plan.metadata.put(event, metadata, &mut entry);
         }

@@ -39,7 +39,7 @@ fn labels(settings: &LokiSettings, event: TestEvent<'_>) -> String {
 #[test]
 fn an_entry_has_these_bytes_in_protobuf() {
     let mut out = Vec::new();
-    let mut entry = EntryWriter::begin(LokiEncoding::Protobuf, 1_700_000_000_000_000_300, "ready", &mut out);
+    let mut entry = LokiEntryWriter::begin(LokiEncoding::Protobuf, 1_700_000_000_000_000_300, "ready", &mut out);
     entry.metadata("port", b"8080");
     entry.finish();
     let expected = [
@@ -54,7 +54,7 @@ fn an_entry_has_these_bytes_in_protobuf() {
 #[test]
 fn an_entry_has_these_bytes_in_json() {
     let mut out = Vec::new();
-    let mut entry = EntryWriter::begin(LokiEncoding::Json, 1_700_000_000_000_000_300, "\"ready\"", &mut out);
+    let mut entry = LokiEntryWriter::begin(LokiEncoding::Json, 1_700_000_000_000_000_300, "\"ready\"", &mut out);
     entry.metadata("port", b"8080");
     entry.metadata("host", b"a");
     entry.finish();

@@ -42,7 +42,7 @@ impl Tls {
         let stamps = self.files.stamps();
         if stamps != loaded.stamps {
             // Files that are in the middle of their renewal are read again at the next connection: a certificate comes before its key, whose
-            // file has no stamp here.
+            // file has no stamp.
             if let Ok(config) = self.files.config() {
                 *loaded = LoadedConfig { config: Arc::new(config), stamps };
             }
