@@ -15,6 +15,7 @@ use fapilog::{
     Container,
     container::{Executor, Overflow},
     info,
+    sink::{OnFull, SinkOptions},
 };
 use fapilog_otlp::{Otlp, OtlpProtocol, OtlpSettings};
 
@@ -60,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let container = Container::builder()
         .executor(Executor::Thread)
         .overflow(Overflow::Block { timeout: TIMEOUT })
-        .sink("otlp", Otlp::new(&settings)?)
+        .sink_with("otlp", Otlp::new(&settings)?, SinkOptions::new().on_full(OnFull::Block))
         .start()?;
     let start = Instant::now();
     let log = container.logger("matching-engine");
