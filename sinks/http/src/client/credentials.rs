@@ -15,7 +15,7 @@ use crate::settings::{AuthSettings, header_value};
 /// The shortest time from one reading of a secret to the next. A secret may come from a program that takes long.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// The header with the credentials. After an answer of 401 the secret is read again: it may have been renewed.
+/// The header with the credentials. After an answer of 401 or 403 the secret is read again: it may have been renewed.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials {
     settings: AuthSettings,

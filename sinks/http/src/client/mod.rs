@@ -36,6 +36,9 @@ pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 /// The longest head of an answer.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 
+/// The answers to credentials that are no longer valid. Datadog, for one, sends 403.
+const REFUSES_CREDENTIALS: [StatusCode; 2] = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+
 /// The most redirects of a request.
 const REDIRECTS_MAX: u32 = 3;
 
@@ -125,7 +128,7 @@ impl HttpClient {
             settings: &self.settings,
         };
         let answer = exchange.follow(request, body, deadline);
-        if answer.as_ref().is_ok_and(|answer| answer.status() == StatusCode::UNAUTHORIZED) {
+        if answer.as_ref().is_ok_and(|answer| REFUSES_CREDENTIALS.contains(&answer.status())) {
             self.credentials.suspect();
         }
         self.spare = std::mem::take(&mut request.body);
