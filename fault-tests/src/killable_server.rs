@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use fapilog::{
-    format,
-    sink::{Http, HttpSinkSettings, SinkFactory},
-};
+use fapilog::{format, sink::SinkFactory};
+use fapilog_sink_http::{Http, HttpSinkSettings};
 use fapilog_test_servers::{FakeAnswer, FakeHttp};
 
 use crate::{arrivals::EventArrivals, options::SinkKind, soak::SoakError};

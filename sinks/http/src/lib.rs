@@ -11,14 +11,14 @@
 //!
 //! # Delivery of a payload
 //!
-//! 1. **Records.** A payload is a row of records, one for each event. The exchange may put them into [parts](exchange::HttpExchange::partition), such as one for
+//! 1. Records: A payload is a row of records, one for each event. The exchange may put them into [parts](exchange::HttpExchange::partition), such as one for
 //!    each tenant. A part that exceeds the limits of a request is divided.
-//! 2. **Request.** The exchange writes the body of a part. The client compresses it, and the exchange may sign the bytes that are sent.
-//! 3. **Answer.** The exchange reads the answer: all records are accepted, or some are, or none.
-//! 4. **Halves.** A part that is too large for the destination (status 413) is sent again in two halves. A single record that is too large is
+//! 2. Request: The exchange writes the body of a part. The client compresses it, and the exchange may sign the bytes that are sent.
+//! 3. Answer: The exchange reads the answer: all records are accepted, or some are, or none.
+//! 4. Halves: A part that is too large for the destination (status 413) is sent again in two halves. A single record that is too large is
 //!    rejected. The client keeps the length that was too large, and divides later parts before it sends them.
-//! 5. **Time.** The requests of a payload are begun within `request.timeout`; the parts that are left then are retryable.
-//! 6. **End.** An answer that ends the attempt (the destination is busy, or is not reached) leaves the parts that were not sent retryable. The engine
+//! 5. Time: The requests of a payload are begun within `request.timeout`; the parts that are left then are retryable.
+//! 6. End: An answer that ends the attempt (the destination is busy, or is not reached) leaves the parts that were not sent retryable. The engine
 //!    repeats the delivery of the records that are left, and of no others.
 //!
 //! # Errors and their kinds

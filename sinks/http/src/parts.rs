@@ -10,6 +10,9 @@ use crate::{
     settings::BatchSettings,
 };
 
+/// The time for which a length that was too large is kept: the destination may have another limit by then.
+const TOO_LARGE_KEPT: Duration = Duration::from_secs(600);
+
 /// The limits of a request. The destination may have a lower one, which its answers show.
 #[derive(Debug)]
 pub(crate) struct RequestLimits {
@@ -17,8 +20,8 @@ pub(crate) struct RequestLimits {
     max_bytes: usize,
     /// The time in which requests of a payload are begun.
     time: Duration,
-    /// The shortest length of records that was too large.
-    too_large: Option<usize>,
+    /// The shortest length of records that was too large of late, and when it was.
+    too_large: Option<(usize, Instant)>,
 }
 
 impl RequestLimits {
@@ -27,14 +30,16 @@ impl RequestLimits {
     }
 
     fn bytes(&self) -> usize {
-        self.too_large.map_or(self.max_bytes, |too_large| self.max_bytes.min(too_large.saturating_sub(1)))
+        let known = self.too_large.filter(|(_, at)| at.elapsed() < TOO_LARGE_KEPT);
+        known.map_or(self.max_bytes, |(too_large, _)| self.max_bytes.min(too_large.saturating_sub(1)))
     }
 
     /// Keeps a length that was too large. Returns whether the destination has not refused such a length before.
     fn keep_too_large(&mut self, bytes: usize) -> bool {
-        let is_new = self.too_large.is_none_or(|known| bytes < known);
+        let known = self.too_large.filter(|(_, at)| at.elapsed() < TOO_LARGE_KEPT);
+        let is_new = known.is_none_or(|(known, _)| bytes < known);
         if is_new {
-            self.too_large = Some(bytes);
+            self.too_large = Some((bytes, Instant::now()));
         }
         is_new
     }

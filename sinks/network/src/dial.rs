@@ -25,6 +25,7 @@ pub struct Dialer {
     tls: Option<Tls>,
     /// The endpoint is without TLS because it is this machine.
     must_be_loopback: bool,
+    needs_tls: bool,
     resolver: Resolver,
 }
 
@@ -37,6 +38,7 @@ impl Dialer {
             policy,
             tls: None,
             must_be_loopback: !endpoint.is_tls() && endpoint.is_loopback(),
+            needs_tls: endpoint.is_tls(),
             resolver: Resolver::new(endpoint.host()),
         }
     }
@@ -52,6 +54,9 @@ impl Dialer {
     /// # Errors
     /// When there is no connection by then. Nothing was sent.
     pub fn dial(&mut self, deadline: Instant) -> Result<NetworkConnection, ConnectError> {
+        if self.needs_tls && self.tls.is_none() {
+            return Err(ConnectError::NoTls { host: self.host.clone() });
+        }
         let start = Instant::now();
         let addresses = self.addresses(deadline)?;
         let stream = self.connect(&addresses, start, deadline)?;

@@ -44,6 +44,12 @@ pub enum ConnectError {
         /// The address.
         address: IpAddr,
     },
+    /// The URL has TLS, and the sink has given the dialer no certificates for it.
+    #[error("{host} is reached by TLS, and the sink has set up none")]
+    NoTls {
+        /// The host.
+        host: String,
+    },
     /// The system could not connect.
     #[error("cannot connect to {host}, port {port}")]
     Connect {

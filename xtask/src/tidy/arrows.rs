@@ -61,7 +61,7 @@ const ROOMS: &[CrateRoom] = &[
     of_crates("example service", &["example-service"], &["facade", "control", "integrations", "web", "plugins"]),
     of_crates("benchmarks",   &["bench-harness"],     &["facade", "ring"]),
     of_crates("models",       &["loom-tests"],        &["engine", "plugin", "record", "ring"]),
-    of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins", "test servers"]),
+    of_crates("fault tests",  &["fault-tests"],       &["facade", "plugin", "plugins", "http sink", "test servers"]),
     of_crates("fuzz targets", &["fuzz-targets"],      &["facade", "builtin", "format", "plugin", "record", "control", "integrations", "plugins"]),
     of_crates("xtask",        &["xtask"],             &["test servers"]),
     // The reader of the files of one plugin.

@@ -103,6 +103,11 @@ pub enum CsvColumnsError {
     },
 }
 
+/// Whether a text may be the key of a field. An address with a password is none, and is not repeated.
+fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c))
+}
+
 /// The names of columns, for errors, and the name that is suggested.
 pub(super) fn allowed(suggestion: Option<&str>) -> String {
     let fixed: Vec<&str> = FIXED.iter().map(|(name, _)| *name).collect();
@@ -135,7 +140,7 @@ impl FromStr for CsvColumn {
         field.ok_or_else(|| {
             // A key without its group is the most likely cause.
             let similar = suggestion(name, FIXED.iter().map(|(fixed, _)| *fixed));
-            let suggestion = similar.or_else(|| Some(format!("context.{name}").into()));
+            let suggestion = similar.or_else(|| is_key(name).then(|| format!("context.{name}").into()));
             CsvColumnsError::Unknown { place: 0, name: name.to_owned(), suggestion }
         })
     }

@@ -2,6 +2,7 @@
 
 mod body;
 mod exchange;
+mod front;
 mod routing;
 mod settings;
 mod template;

@@ -1,7 +1,7 @@
 //! The parts of a request that depend on the event: path and headers.
 //!
-//! Their text stands in front of a record in the payload, so that a payload from disk has it, too: two bytes of length (little-endian), and the path and
-//! the values of the headers, each with a line feed behind it. Where no setting has a placeholder, there is nothing in front of a record.
+//! Their [text](super::front) stands in front of a record in the payload, so that a payload from disk has it, too. Where no setting has a placeholder,
+//! there is nothing in front of a record.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -19,6 +19,7 @@ use crate::{
     exchange::Records,
     plain::{
         HttpSinkSettings,
+        front::RecordFront,
         template::{TEMPLATE_RULE, TextTemplate},
     },
     settings::HttpSettings,
@@ -30,6 +31,7 @@ pub(super) struct Routing {
     /// The path with its query, if it has placeholders.
     path: Option<TextTemplate>,
     headers: Vec<(HeaderName, TextTemplate)>,
+    front: RecordFront,
 }
 
 impl Routing {
@@ -55,7 +57,10 @@ impl Routing {
                 headers.push((name, template));
             }
         }
-        (Self { path, headers }, http, problems)
+        let names =
+            headers.iter().flat_map(|(name, _): &(HeaderName, _)| [Some(name.as_str()), text_of(settings, name)]);
+        let front = RecordFront::of(path.iter().map(|_| settings.url.as_str()).chain(names.flatten()));
+        (Self { path, headers, front }, http, problems)
     }
 
     fn has_placeholders(&self) -> bool {
@@ -66,29 +71,17 @@ impl Routing {
         self.path.iter().chain(self.headers.iter().map(|(_, template)| template))
     }
 
-    /// Appends what stands in front of a record.
-    fn put_front(&self, put: impl Fn(&TextTemplate, &mut Vec<u8>), out: &mut Vec<u8>) -> Result<(), PluginError> {
-        let start = out.len();
-        out.extend_from_slice(&[0; 2]);
+    /// Appends path and headers of an event, each with a line feed.
+    fn put_text(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         for template in self.templates() {
-            put(template, out);
+            template.put(event, out);
             out.push(b'\n');
         }
-        let length = u16::try_from(out.len() - start - 2)
-            .map_err(|_| PluginError::failed("url and headers of an event are longer than 64 KiB"))?;
-        if let Some(place) = out.get_mut(start..start + 2) {
-            place.copy_from_slice(&length.to_le_bytes());
-        }
-        Ok(())
     }
 
     /// The text in front of a record, and the record.
     pub(super) fn split<'a>(&self, record: &'a [u8]) -> (&'a [u8], &'a [u8]) {
-        let split = || {
-            let (length, behind) = record.split_first_chunk::<2>()?;
-            behind.split_at_checked(usize::from(u16::from_le_bytes(*length)))
-        };
-        if self.has_placeholders() { split().unwrap_or((&[], record)) } else { (&[], record) }
+        self.front.split(record)
     }
 
     /// Records with the same path and headers, in parts; the parts are in the order of their first records.
@@ -120,6 +113,12 @@ impl Routing {
             }
         }
     }
+}
+
+/// The text of a header in the settings.
+fn text_of<'a>(settings: &'a HttpSinkSettings, name: &HeaderName) -> Option<&'a str> {
+    let found = settings.headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name.as_str()));
+    found.map(|(_, text)| text.as_str())
 }
 
 /// The template of the path, if the URL has placeholders; they are taken out of the URL then.
@@ -156,14 +155,6 @@ impl RoutedRecords {
     pub(super) fn new(routing: Arc<Routing>, records: FormattedRecords) -> Self {
         Self { routing, records }
     }
-
-    fn put_front(routing: &Routing, event: Option<&Event<'_>>, payload: &mut Payload) -> Result<(), PluginError> {
-        let put = |template: &TextTemplate, out: &mut Vec<u8>| match event {
-            Some(event) => template.put(event, out),
-            None => out.extend_from_slice(template.filled_with("-").as_bytes()),
-        };
-        routing.put_front(put, payload.buffer())
-    }
 }
 
 impl EventEncoder for RoutedRecords {
@@ -173,22 +164,13 @@ impl EventEncoder for RoutedRecords {
         }
         let Self { routing, records } = self;
         records.each(batch, |index, record| {
-            Self::put_front(routing, batch.events().get(index), payload)?;
+            if let Some(event) = batch.events().get(index) {
+                let put = |out: &mut Vec<u8>| routing.put_text(event, out);
+                routing.front.put(put, payload.buffer())?;
+            }
             payload.buffer().extend_from_slice(record);
             payload.end_record();
             Ok(())
         })
-    }
-
-    fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
-        if !self.routing.has_placeholders() || records.marked_records() == 0 {
-            return payload.append(records);
-        }
-        for record in (0..records.marked_records()).filter_map(|index| records.record(index)) {
-            // The text without an event has the length of the settings.
-            let _ = Self::put_front(&self.routing, None, payload);
-            payload.buffer().extend_from_slice(record);
-            payload.end_record();
-        }
     }
 }

@@ -56,6 +56,13 @@ fn a_port_that_nobody_listens_to_is_an_error_of_the_system() {
 }
 
 #[test]
+fn an_endpoint_with_tls_is_not_connected_to_without() {
+    let mut dialer = Dialer::new(&endpoint("tls://127.0.0.1"), 6514, AddressPolicy::default());
+    let error = dialer.dial(soon()).unwrap_err();
+    assert_eq!(error.to_string(), "127.0.0.1 is reached by TLS, and the sink has set up none");
+}
+
+#[test]
 fn no_time_is_a_timeout() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
