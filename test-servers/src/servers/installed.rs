@@ -23,10 +23,10 @@ pub struct MissingServer {
     pub is_unavailable: bool,
 }
 
-/// The folder that `cargo xtask servers install` writes to: `FAPILOG_SERVERS`, or `servers` in the target directory.
+/// The folder that `cargo xtask servers install` writes to: `TEST_SERVERS_FOLDER`, or `servers` in the target directory.
 #[must_use]
 pub fn folder() -> PathBuf {
-    env::var_os("FAPILOG_SERVERS").map_or_else(|| target().join("servers"), |folder| root().join(folder))
+    env::var_os("TEST_SERVERS_FOLDER").map_or_else(|| target().join("servers"), |folder| root().join(folder))
 }
 
 /// The target directory of the workspace.

@@ -165,8 +165,8 @@ mod tests {
         all(&mut sampler);
         let start = Instant::now();
         let used = Usage::of_process().unwrap().cpu;
-        // Until the kernel has counted some: it may count by ticks.
-        while Usage::of_process().unwrap().cpu < used + Duration::from_millis(20) {
+        // Until the kernel has counted some, which it may do by ticks, and until enough time has passed: other tests use CPUs as well.
+        while Usage::of_process().unwrap().cpu < used + Duration::from_millis(20) || start.elapsed() < CPU_SHARE_MIN {
             black_box(start.elapsed());
         }
         assert!(all(&mut sampler).cpu.unwrap() > 0.0);
