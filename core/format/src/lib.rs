@@ -7,6 +7,7 @@ mod any_value;
 #[cfg(test)]
 mod call_site_tests;
 mod cef;
+mod clean_text;
 mod control_characters;
 mod csv;
 mod ecs;

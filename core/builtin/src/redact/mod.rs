@@ -20,6 +20,7 @@ mod event;
 mod field_pattern;
 #[cfg(test)]
 mod hard_cases;
+pub(crate) mod hash_key;
 mod key_cache;
 mod names;
 mod partial;

@@ -9,13 +9,15 @@ use fapilog_plugin::{
     problem::Problem,
     processor::Processor,
     registry::{PluginSettings, RegisterError, Registry},
-    settings::{REDACTED, SecretError, SecretRef, suggestion::suggestion},
+    settings::{SecretRef, suggestion::suggestion},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    redact::{Action, ContentPattern, ContentRule, FieldPattern, HashKeyError, KeyedHash, Redact, RedactBuilder},
+    redact::{
+        Action, ContentPattern, ContentRule, FieldPattern, KeyedHash, Redact, RedactBuilder, hash_key::keyed_hash,
+    },
     registration::about,
 };
 
@@ -283,25 +285,6 @@ fn with_built_in(mut problem: Problem) -> Problem {
     let name = problem.value.trim_matches('"').to_owned();
     problem.suggestion = problem.suggestion.or_else(|| suggestion(&name, BuiltInAction::NAMES.iter().copied()));
     problem
-}
-
-/// The hash of the settings `hash_key` and `hash_key_id`. `None` in a check of settings, which reads no secrets: the plugin of a check
-/// hashes nothing.
-pub(crate) fn keyed_hash(key: &SecretRef, id: &str) -> Result<Option<Arc<KeyedHash>>, Vec<Problem>> {
-    let key = match key.read() {
-        Ok(key) => key,
-        Err(SecretError::Unread { .. }) => return Ok(None),
-        Err(error) => return Err(vec![error.problem("hash_key")]),
-    };
-    KeyedHash::new(id, key.expose()).map(|hash| Some(Arc::new(hash))).map_err(|error| {
-        let (setting, value) = match &error {
-            HashKeyError::IdLength { id, .. } | HashKeyError::IdCharacter { id, .. } => {
-                ("hash_key_id", format!("{id:?}"))
-            }
-            _ => ("hash_key", REDACTED.to_owned()),
-        };
-        vec![Problem::new(setting, value, error.to_string())]
-    })
 }
 
 fn with_actions(

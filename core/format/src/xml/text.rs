@@ -3,12 +3,10 @@
 use fapilog_record::text::hex::hex;
 
 use crate::{
+    clean_text,
     control_characters::{distance_to_control_start, is_control, may_start_control},
     replaced::put_replacing,
 };
-
-/// How many bytes are looked at in one go. The loop over them has no early exit, so that it becomes vector code.
-const CHUNK_BYTES: usize = 32;
 
 /// Bytes that must be checked: those of XML's syntax, control characters, and the first bytes of others that XML does not have or
 /// that do harm on a screen.
@@ -34,24 +32,15 @@ fn distance(byte: u8) -> u8 {
         .min(distance_to_control_start(byte))
 }
 
-#[inline(always)]
-fn is_clean_chunk(chunk: &[u8; CHUNK_BYTES]) -> bool {
-    !chunk.iter().fold(false, |any, &byte| any | (distance(byte) == 0))
-}
-
 /// Whether text can be copied as it is.
 #[inline]
 fn is_clean(text: &[u8]) -> bool {
-    let (chunks, tail) = text.as_chunks::<CHUNK_BYTES>();
-    chunks.iter().all(is_clean_chunk) && !tail.iter().fold(false, |any, &byte| any | must_look(byte))
+    clean_text::is_clean(text, must_look, distance)
 }
 
 /// How many bytes at the front can be copied as they are.
 fn clean_bytes(text: &[u8]) -> usize {
-    let (chunks, _) = text.as_chunks::<CHUNK_BYTES>();
-    let clean = chunks.iter().take_while(|chunk| is_clean_chunk(chunk)).count() * CHUNK_BYTES;
-    let tail = text.get(clean..).unwrap_or_default();
-    clean + tail.iter().position(|&byte| must_look(byte)).unwrap_or(tail.len())
+    clean_text::clean_bytes(text, must_look, distance)
 }
 
 /// Whether XML 1.0 has no such character, not even as a reference (section 2.2).

@@ -16,7 +16,7 @@ use fapilog_record::keyed_hash::KeyedHash;
 use serde::Deserialize;
 
 use super::names::{SESSION_ID, USER_ID, standard_fields};
-use crate::{enrich::UserContext, redact::settings::keyed_hash, registration::about};
+use crate::{enrich::UserContext, redact::hash_key::keyed_hash, registration::about};
 
 pub(crate) fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = about("user_context", "Gives the fields of a user one name each, and pseudonyms");
