@@ -58,12 +58,32 @@ impl Dialer {
             return Err(ConnectError::NoTls { host: self.host.clone() });
         }
         let start = Instant::now();
-        let addresses = self.addresses(deadline)?;
-        let stream = self.connect(&addresses, start, deadline)?;
+        let stream = self.connect_tcp(deadline)?;
         match &self.tls {
             None => Ok(NetworkConnection::plain(stream)),
             Some(tls) => self.handshake(tls, stream, start, deadline),
         }
+    }
+
+    /// Connects without a handshake, also where [`dial`](Self::dial) does one: for a client library that has a TLS connection of its own, made of
+    /// [`Tls::client_config`] and [`server_name`](Self::server_name).
+    ///
+    /// # Errors
+    /// When there is no connection by the deadline. Nothing was sent.
+    pub fn connect_tcp(&mut self, deadline: Instant) -> Result<TcpStream, ConnectError> {
+        let start = Instant::now();
+        let addresses = self.addresses(deadline)?;
+        self.connect(&addresses, start, deadline)
+    }
+
+    /// The name that the server's certificate must have; `None` without TLS.
+    ///
+    /// # Errors
+    /// When the host, or the name that the settings give in its place, can be in no certificate.
+    pub fn server_name(&self) -> Result<Option<ServerName<'static>>, ConnectError> {
+        let Some(tls) = &self.tls else { return Ok(None) };
+        let invalid = |source| ConnectError::Handshake { host: self.host.clone(), port: self.port, source };
+        self.certificate_name(tls).map(Some).map_err(invalid)
     }
 
     /// The addresses of the host that are not refused, at least one: for a protocol without connections.
@@ -127,7 +147,7 @@ impl Dialer {
         let failed = |source: io::Error| {
             self.failed(source, start, deadline, |host, port, source| ConnectError::Handshake { host, port, source })
         };
-        let name = self.server_name(tls).map_err(failed)?;
+        let name = self.certificate_name(tls).map_err(failed)?;
         let mut session = ClientConnection::new(tls.client_config(), name)
             .map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?;
         let mut stream = stream;
@@ -143,7 +163,7 @@ impl Dialer {
         Ok(NetworkConnection::tls(StreamOwned::new(session, stream)))
     }
 
-    fn server_name(&self, tls: &Tls) -> io::Result<ServerName<'static>> {
+    fn certificate_name(&self, tls: &Tls) -> io::Result<ServerName<'static>> {
         let name = tls.server_name().unwrap_or(&self.host).to_owned();
         ServerName::try_from(name).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
     }

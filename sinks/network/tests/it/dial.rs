@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_sink_network::{ConnectError, address::AddressPolicy, dial::Dialer};
+use fapilog_sink_network::{ConnectError, address::AddressPolicy, dial::Dialer, tls::TlsSettings};
 
 use super::{endpoint, soon};
 
@@ -37,6 +37,18 @@ fn an_endpoint_without_a_port_has_the_default_one() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     assert!(Dialer::new(&endpoint("tcp://127.0.0.1"), port, AddressPolicy::default()).dial(soon()).is_ok());
+}
+
+#[test]
+fn a_client_library_with_its_own_tls_has_the_connection_and_the_name_of_the_certificate() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let endpoint = endpoint(&format!("tls://localhost:{port}"));
+    let tls =
+        TlsSettings { server_name: Some("logs.example.com".to_owned()), ..TlsSettings::default() }.load().unwrap();
+    let mut dialer = Dialer::new(&endpoint, 0, AddressPolicy::default()).tls(tls);
+    assert_eq!(dialer.connect_tcp(soon()).unwrap().peer_addr().unwrap().port(), port);
+    assert_eq!(dialer.server_name().unwrap().unwrap().to_str(), "logs.example.com");
 }
 
 #[test]

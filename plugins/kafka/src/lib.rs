@@ -1,0 +1,1 @@
+//! Kafka for fapilog: an idempotent producer, with an acknowledgement for each event.

@@ -1,0 +1,1 @@
+//! NATS for fapilog: events published to subjects, with the acknowledgements of JetStream.
