@@ -11,6 +11,16 @@ pub trait EventEncoder {
     /// When the batch cannot be encoded. The bytes that were appended are taken back then.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError>;
 
+    /// The [form](fapilog_plugin::sink::Sink::record_form) of the records, if they are not those of a formatter. Default: `None`.
+    fn record_form(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Appends records of this encoder [as text](fapilog_plugin::sink::Sink::append_as_text), one for one. Default: as they are.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        text.append(records);
+    }
+
     /// Appends records that another sink has encoded and could not deliver. Default: as they are.
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         payload.append(records);

@@ -3,7 +3,7 @@
 use fapilog_plugin::sink::{Payload, SinkError};
 use http::HeaderMap;
 
-use crate::client::{HttpAnswer, HttpClient, OutgoingRequest};
+use crate::client::{ANSWER_BYTES_MAX, HttpAnswer, HttpClient, OutgoingRequest};
 
 /// A protocol over HTTP: how records become a request, and what an answer means. It lives on the thread of the sink.
 ///
@@ -68,6 +68,11 @@ pub trait HttpExchange: 'static {
     ) -> Result<(), ExchangeError> {
         let _ = (client, answer, records);
         Ok(())
+    }
+
+    /// The longest body of an answer that is read. Default: [`ANSWER_BYTES_MAX`]. A destination that answers for each record may need more.
+    fn answer_bytes_max(&self) -> usize {
+        ANSWER_BYTES_MAX
     }
 
     /// Puts the records of a payload into parts that are sent apart. Within a part, they stay in order. Default: one part.

@@ -18,8 +18,9 @@
 //! 4. Halves: A part that is too large for the destination (status 413) is sent again in two halves. A single record that is too large is
 //!    rejected. The client keeps the length that was too large, and divides later parts before it sends them.
 //! 5. Time: The requests of a payload are begun within `request.timeout`; the parts that are left then are retryable.
-//! 6. End: An answer that ends the attempt (the destination is busy, or is not reached) leaves the parts that were not sent retryable. The engine
-//!    repeats the delivery of the records that are left, and of no others.
+//! 6. End: A destination that is not reached, or answers 5xx, ends the attempt: the parts that were not sent are retryable. Any other answer that
+//!    is retryable ends the attempt of its part: a tenant that sends too much, or a path that is not there, keeps no other part from being sent. The
+//!    longest `Retry-After` of all parts counts. The engine repeats the delivery of the records that are left, and of no others.
 //!
 //! # Errors and their kinds
 //!

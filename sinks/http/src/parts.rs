@@ -45,6 +45,21 @@ impl RequestLimits {
     }
 }
 
+/// Why a request is not delivered as a whole, and what that means to others.
+pub(crate) struct PartError {
+    pub(crate) error: ExchangeError,
+    pub(crate) scope: RefusalScope,
+}
+
+/// The requests that have the same outcome as one that is to be repeated later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefusalScope {
+    /// The destination takes nothing now: no connection, no answer, or a status 5xx.
+    Destination,
+    /// The destination answers, and refuses this part: a tenant that sends too much, a path that is not there.
+    Part,
+}
+
 /// The outcome of the parts so far.
 #[derive(Debug, Default)]
 struct PartOutcomes {
@@ -54,48 +69,63 @@ struct PartOutcomes {
     retry_after: Option<Duration>,
     /// The first error.
     error: Option<SinkError>,
+    /// The last part whose other records are not sent in this attempt.
+    closed_part: Option<usize>,
     /// The destination takes nothing now.
     is_over: bool,
+}
+
+/// Records that may become a request.
+#[derive(Clone, Copy)]
+struct WaitingPart<'a> {
+    /// The part of the exchange that they are of.
+    part: usize,
+    /// Their places in the payload.
+    places: &'a [usize],
 }
 
 /// Sends the records in parts, by `send`. `report` takes the length of a request that was too large for the destination, when there was none so short before.
 pub(crate) fn deliver(
     payload: &Payload,
-    parts: Vec<Vec<usize>>,
+    parts: &[Vec<usize>],
     limits: &mut RequestLimits,
-    mut send: impl FnMut(&Records<'_>) -> Result<(), ExchangeError>,
+    mut send: impl FnMut(&Records<'_>) -> Result<(), PartError>,
     mut report: impl FnMut(usize),
 ) -> Result<(), SinkError> {
     let mut outcomes = PartOutcomes::default();
     let start = Instant::now();
-    // The first part is on top.
-    let mut waiting: Vec<Vec<usize>> = parts.into_iter().filter(|part| !part.is_empty()).rev().collect();
-    while let Some(part) = waiting.pop() {
-        if outcomes.is_over {
-            outcomes.retryable.extend(part);
+    // The first part is on top. What is left of a part lies above the next one.
+    let mut waiting: Vec<_> =
+        parts.iter().enumerate().map(|(part, places)| WaitingPart { part, places }).rev().collect();
+    waiting.retain(|waiting| !waiting.places.is_empty());
+    while let Some(next) = waiting.pop() {
+        if outcomes.leaves_out(next.part) {
+            outcomes.retryable.extend(next.places);
             continue;
         }
         if start.elapsed() >= limits.time {
-            outcomes.take(&part, SinkError::retryable(HttpError::Timeout { limit: limits.time }));
+            let error = SinkError::retryable(HttpError::Timeout { limit: limits.time });
+            outcomes.take(next, error, RefusalScope::Destination);
             continue;
         }
-        if let Some((front, tail)) = divided(payload, &part, limits) {
-            waiting.extend([tail, front]);
+        if let Some((front, tail)) = divided(payload, next.places, limits) {
+            waiting.extend([WaitingPart { places: tail, ..next }, WaitingPart { places: front, ..next }]);
             continue;
         }
-        let records = Records::new(payload, &part);
+        let records = Records::new(payload, next.places);
         match send(&records) {
-            Ok(()) => outcomes.delivered += part.len(),
-            Err(ExchangeError::Failed(error)) => outcomes.take(&part, error),
-            Err(ExchangeError::TooLarge) => {
+            Ok(()) => outcomes.delivered += next.places.len(),
+            Err(PartError { error: ExchangeError::Failed(error), scope }) => outcomes.take(next, error, scope),
+            Err(PartError { error: ExchangeError::TooLarge, scope }) => {
                 let bytes = records.bytes();
-                if part.len() == 1 {
-                    outcomes.take(&part, SinkError::permanent(HttpError::RecordTooLarge { bytes }));
+                if next.places.len() == 1 {
+                    outcomes.take(next, SinkError::permanent(HttpError::RecordTooLarge { bytes }), scope);
                 } else {
                     if limits.keep_too_large(bytes) {
                         report(bytes);
                     }
-                    waiting.extend(halves(part));
+                    let (first, second) = halves(next.places);
+                    waiting.extend([WaitingPart { places: second, ..next }, WaitingPart { places: first, ..next }]);
                 }
             }
         }
@@ -104,50 +134,57 @@ pub(crate) fn deliver(
 }
 
 /// The front of a part that is within the limits, and what is behind it. `None`: all of it is.
-fn divided(payload: &Payload, part: &[usize], limits: &RequestLimits) -> Option<(Vec<usize>, Vec<usize>)> {
+fn divided<'a>(payload: &Payload, places: &'a [usize], limits: &RequestLimits) -> Option<(&'a [usize], &'a [usize])> {
     let mut bytes = 0;
-    for (count, record) in Records::new(payload, part).iter().enumerate() {
+    for (count, record) in Records::new(payload, places).iter().enumerate() {
         bytes += record.len();
         if count > 0 && (count == limits.max_records || bytes > limits.bytes()) {
-            return part.split_at_checked(count).map(|(front, tail)| (front.to_vec(), tail.to_vec()));
+            return places.split_at_checked(count);
         }
     }
     None
 }
 
-/// The second half and the first: the latter is taken first.
-fn halves(mut part: Vec<usize>) -> [Vec<usize>; 2] {
-    let second = part.split_off(part.len().div_ceil(2));
-    [second, part]
+fn halves(places: &[usize]) -> (&[usize], &[usize]) {
+    places.split_at_checked(places.len().div_ceil(2)).unwrap_or((places, &[]))
 }
 
 impl PartOutcomes {
-    /// Counts an error of a part, whose records are at these places in the payload.
-    fn take(&mut self, part: &[usize], error: SinkError) {
+    /// Whether records of this part are not sent in this attempt.
+    fn leaves_out(&self, part: usize) -> bool {
+        self.is_over || self.closed_part == Some(part)
+    }
+
+    /// Counts an error of a request.
+    fn take(&mut self, request: WaitingPart<'_>, error: SinkError, scope: RefusalScope) {
+        let WaitingPart { part, places: of_request } = request;
         match &error {
             SinkError::PerRecord { rejected, retryable, retry_after, .. } => {
-                let retryable = places(part, retryable, &[]);
-                let rejected = places(part, rejected, &retryable);
-                self.delivered += part.len().saturating_sub(rejected.len() + retryable.len());
+                let retryable = places(of_request, retryable, &[]);
+                let rejected = places(of_request, rejected, &retryable);
+                self.delivered += of_request.len().saturating_sub(rejected.len() + retryable.len());
                 self.rejected.extend(rejected);
                 self.retryable.extend(retryable);
-                self.wait(*retry_after);
-                self.is_over = retry_after.is_some();
+                if retry_after.is_some() {
+                    self.pause(part, *retry_after, scope);
+                }
             }
             error => match error.kind() {
                 SinkErrorKind::Retryable { retry_after } => {
-                    self.retryable.extend(part);
-                    self.wait(retry_after);
-                    self.is_over = true;
+                    self.retryable.extend(of_request);
+                    self.pause(part, retry_after, scope);
                 }
-                _ => self.rejected.extend(part),
+                _ => self.rejected.extend(of_request),
             },
         }
         self.error.get_or_insert(error);
     }
 
-    fn wait(&mut self, retry_after: Option<Duration>) {
+    /// Requests of this part, or of all, come in another attempt.
+    fn pause(&mut self, part: usize, retry_after: Option<Duration>, scope: RefusalScope) {
         self.retry_after = self.retry_after.max(retry_after);
+        self.closed_part = Some(part);
+        self.is_over |= scope == RefusalScope::Destination;
     }
 
     /// The error of a payload whose records all have the same outcome is that error itself.
@@ -155,7 +192,7 @@ impl PartOutcomes {
         let Some(error) = self.error else { return Ok(()) };
         let is_whole = self.delivered == 0 && (self.rejected.is_empty() || self.retryable.is_empty());
         if is_whole && !matches!(error, SinkError::PerRecord { .. }) {
-            return Err(error);
+            return Err(with_wait(error, self.retry_after));
         }
         self.rejected.sort_unstable();
         self.retryable.sort_unstable();
@@ -171,6 +208,16 @@ impl PartOutcomes {
             retry_after: self.retry_after,
             source,
         })
+    }
+}
+
+/// The error of the first part, with the longest time that a part asks for.
+fn with_wait(error: SinkError, longest: Option<Duration>) -> SinkError {
+    match error {
+        SinkError::Retryable { retry_after, source } => {
+            SinkError::Retryable { retry_after: retry_after.max(longest), source }
+        }
+        other => other,
     }
 }
 
@@ -204,14 +251,25 @@ mod tests {
         limits: &mut RequestLimits,
         mut answer: impl FnMut(&[usize], usize) -> Result<(), ExchangeError>,
     ) -> (Vec<Vec<usize>>, Result<(), SinkError>) {
+        let answer =
+            |places: &[usize], bytes| answer(places, bytes).map_err(|error| (error, RefusalScope::Destination));
+        delivered_with_scopes(payload, parts, limits, answer)
+    }
+
+    fn delivered_with_scopes(
+        payload: &Payload,
+        parts: Vec<Vec<usize>>,
+        limits: &mut RequestLimits,
+        mut answer: impl FnMut(&[usize], usize) -> Result<(), (ExchangeError, RefusalScope)>,
+    ) -> (Vec<Vec<usize>>, Result<(), SinkError>) {
         let mut requests = Vec::new();
         let result = deliver(
             payload,
-            parts,
+            &parts,
             limits,
             |records| {
                 requests.push(records.places().to_vec());
-                answer(records.places(), records.bytes())
+                answer(records.places(), records.bytes()).map_err(|(error, scope)| PartError { error, scope })
             },
             |_| {},
         );
@@ -290,6 +348,33 @@ mod tests {
         });
         assert_eq!(requests, [[0, 1], [2, 3]]);
         assert_eq!(per_record(result), (vec![], vec![2, 3, 4, 5], Some(seven)));
+    }
+
+    #[test]
+    fn a_refusal_of_a_part_leaves_the_rest_of_that_part_and_of_no_other() {
+        let payload = payload(&[10; 6]);
+        let parts = vec![vec![0, 1, 2, 3], vec![4, 5]];
+        let seven = Duration::from_secs(7);
+        let (requests, result) =
+            delivered_with_scopes(&payload, parts, &mut limits(2, 1000), |places, _| match places {
+                [0, ..] => Err((SinkError::retry_after(seven, "busy").into(), RefusalScope::Part)),
+                _ => Ok(()),
+            });
+        assert_eq!(requests, [[0, 1], [4, 5]]);
+        assert_eq!(per_record(result), (vec![], vec![0, 1, 2, 3], Some(seven)));
+    }
+
+    #[test]
+    fn the_longest_time_that_a_part_asks_for_counts() {
+        let payload = payload(&[10; 3]);
+        let parts = vec![vec![0], vec![1], vec![2]];
+        let (requests, result) = delivered_with_scopes(&payload, parts, &mut limits(2, 1000), |places, _| {
+            let wait = Duration::from_secs([3, 9, 5][places[0]]);
+            Err((SinkError::retry_after(wait, "busy").into(), RefusalScope::Part))
+        });
+        assert_eq!(requests.len(), 3);
+        let kind = result.unwrap_err().kind();
+        assert_eq!(kind, SinkErrorKind::Retryable { retry_after: Some(Duration::from_secs(9)) });
     }
 
     #[test]

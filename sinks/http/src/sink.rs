@@ -10,12 +10,13 @@ use fapilog_plugin::{
         SinkError, SinkFactory,
     },
 };
+use http::StatusCode;
 
 use crate::{
     client::HttpClient,
     encode::EventEncoder,
-    exchange::{ExchangeError, HttpExchange, Records, count_records},
-    parts::{self, RequestLimits},
+    exchange::{HttpExchange, Records, count_records},
+    parts::{self, PartError, RefusalScope, RequestLimits},
     settings::HttpTarget,
 };
 
@@ -138,6 +139,14 @@ impl Sink for ShardHttpSink {
         Ok(())
     }
 
+    fn record_form(&self) -> Option<&'static str> {
+        self.encoder.record_form()
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        self.encoder.append_as_text(records, text);
+    }
+
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         self.encoder.append_records(records, payload);
     }
@@ -158,7 +167,8 @@ struct HttpDelivery {
 impl HttpDelivery {
     fn new(target: HttpTarget, exchange: Box<dyn HttpExchange>, reporter: Reporter) -> Self {
         let limits = RequestLimits::new(target.batch(), target.request.timeout);
-        Self { client: HttpClient::new(target), exchange, limits, reporter }
+        let client = HttpClient::new(target).answer_bytes_max(exchange.answer_bytes_max());
+        Self { client, exchange, limits, reporter }
     }
 }
 
@@ -169,7 +179,7 @@ impl BlockingDelivery for HttpDelivery {
         let parts = exchange.partition(&Records::new(&payload, &places));
         parts::deliver(
             &payload,
-            parts,
+            &parts,
             limits,
             |records| send(client, exchange.as_mut(), records),
             |bytes| {
@@ -181,11 +191,22 @@ impl BlockingDelivery for HttpDelivery {
 }
 
 /// Sends records as one request.
-fn send(client: &mut HttpClient, exchange: &mut dyn HttpExchange, records: &Records<'_>) -> Result<(), ExchangeError> {
+fn send(client: &mut HttpClient, exchange: &mut dyn HttpExchange, records: &Records<'_>) -> Result<(), PartError> {
+    let of_destination = |error| PartError { error, scope: RefusalScope::Destination };
     let mut request = client.request();
-    exchange.write(records, &mut request)?;
+    exchange.write(records, &mut request).map_err(|error| of_destination(error.into()))?;
     let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
-    let answer = answer.map_err(|error| error.into_sink_error())?;
-    exchange.outcome(&answer, records)?;
-    exchange.confirm(client, &answer, records)
+    let answer = answer.map_err(|error| of_destination(error.into_sink_error().into()))?;
+    let scope = scope_of(answer.status());
+    exchange.outcome(&answer, records).map_err(|error| PartError { error, scope })?;
+    exchange.confirm(client, &answer, records).map_err(of_destination)
+}
+
+/// The status of credentials is that of all parts: they have the same.
+fn scope_of(status: StatusCode) -> RefusalScope {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => RefusalScope::Destination,
+        status if status.is_server_error() => RefusalScope::Destination,
+        _ => RefusalScope::Part,
+    }
 }

@@ -158,6 +158,7 @@ impl SinkWorker {
         self.destination.handed_over.push_back(HandedOver {
             fallback: fallback.clone(),
             payload: payload.share(),
+            form: self.record_form,
             ticket: FallbackTicket { sink: self.name.clone(), number },
         });
         self.destination.at_fallback.push((number, pending));

@@ -90,7 +90,7 @@ impl SinkWorker {
         if matches!(error, SinkError::Timeout { .. }) {
             self.counters.delivery.timeouts.add(1);
         }
-        self.note_failure(kind, payload.is_probe, now);
+        self.note_failure(kind, has_decided(&error, payload.contents.events), payload.is_probe, now);
         if let PayloadOrigin::Fallback(ticket) = payload.origin {
             self.counters.errors.add(1);
             self.health.is_failing = true;
@@ -133,13 +133,13 @@ impl SinkWorker {
     }
 
     /// The effect of an error on the next attempts.
-    fn note_failure(&mut self, kind: SinkErrorKind, is_probe: bool, now: Instant) {
+    fn note_failure(&mut self, kind: SinkErrorKind, has_decided: bool, is_probe: bool, now: Instant) {
         if let SinkErrorKind::Retryable { retry_after: Some(wait) } = kind {
             let until = now.checked_add(wait.min(RETRY_AFTER_MAX));
             self.destination.not_before = self.destination.not_before.max(until);
         }
-        // A destination that refuses records, or a payload, works.
-        if !matches!(kind, SinkErrorKind::Retryable { .. }) {
+        // A destination that accepts or refuses some records, or refuses a payload, works.
+        if has_decided || !matches!(kind, SinkErrorKind::Retryable { .. }) {
             return self.destination.breaker.succeed();
         }
         // While the probe is in flight, an attempt that began before the breaker opened decides nothing.
@@ -256,4 +256,9 @@ impl SinkWorker {
             self.health.has_failed_since_flush = true;
         }
     }
+}
+
+/// Whether the destination has accepted or refused some of so many records, although others are left.
+fn has_decided(error: &SinkError, records: u64) -> bool {
+    matches!(error, SinkError::PerRecord { retryable, .. } if (retryable.len() as u64) < records)
 }

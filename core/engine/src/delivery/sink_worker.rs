@@ -45,6 +45,8 @@ const STALL_TIME: Duration = Duration::from_secs(1);
 pub(crate) struct SinkWorker {
     pub(super) name: String,
     pub(super) sink: Box<dyn Sink>,
+    /// The form of the sink's records.
+    pub(super) record_form: Option<&'static str>,
     pub(super) on_full: OnFull,
     /// `None` where it takes all.
     pub(super) route: Option<Route>,
@@ -118,8 +120,11 @@ impl SinkWorker {
         let made = catch_panic(|| plan.factory.make(&context));
         let sink = made.unwrap_or_else(|_| Err(panicked()))?;
         let SinkOptions { on_full, route, delivery } = plan.options.clone();
-        let asked = catch_panic(|| (sink.writer(), on_full.unwrap_or_else(|| plan.factory.on_full())));
-        let Ok((writer, on_full)) = asked else {
+        let asked = catch_panic(|| {
+            let on_full = on_full.unwrap_or_else(|| plan.factory.on_full());
+            (sink.writer(), sink.record_form(), on_full)
+        });
+        let Ok((writer, record_form, on_full)) = asked else {
             // Not while the panic unwinds: its drop may panic too.
             drop_catching_panics(sink);
             return Err(panicked());
@@ -146,6 +151,7 @@ impl SinkWorker {
         let worker = Self {
             name: plan.name.clone(),
             sink,
+            record_form,
             on_full,
             route: (route != Route::default()).then_some(route),
             supervisor: Supervisor::new(&plan.name, policy, supervisor_counters, diagnostics.clone()),
@@ -167,6 +173,11 @@ impl SinkWorker {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The form of the sink's records; `None` for those of a formatter.
+    pub(crate) fn record_form(&self) -> Option<&'static str> {
+        self.record_form
     }
 
     /// Sets the limits of its supervisor from now on.

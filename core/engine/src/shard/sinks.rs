@@ -13,7 +13,7 @@ use fapilog_ring::sync::lock;
 use crate::{
     delivery::{
         encode::Readiness,
-        fallback::{FallbackAnswer, FallbackResult, HandedOver},
+        fallback::{FallbackAnswer, FallbackResult, FallbackTicket, HandedOver},
         payload_ids::PayloadIds,
         sink_reports::OwnLosses,
         sink_worker::{SinkWorker, WorkerPlace},
@@ -90,9 +90,9 @@ impl ShardSinks {
         let handed_over: Vec<HandedOver> =
             self.all().flat_map(|worker| std::iter::from_fn(|| worker.take_handed_over())).collect();
         for payload in handed_over {
-            let answer = match self.workers.iter_mut().find(|worker| worker.name() == payload.fallback) {
-                Some(fallback) => fallback.deliver_for_another(payload, now),
-                None => FallbackAnswer::Fails(payload.ticket),
+            let answer = match self.fit_for_fallback(payload) {
+                Ok((fallback, payload)) => fallback.deliver_for_another(payload, now),
+                Err(ticket) => FallbackAnswer::Fails(ticket),
             };
             has_answer |= !matches!(answer, FallbackAnswer::NoRoom(_));
             match answer {
@@ -110,6 +110,27 @@ impl ShardSinks {
             }
         }
         has_answer
+    }
+
+    /// The fallback, and the payload in a form that it takes. An error if there is no such sink, or no text of the records.
+    fn fit_for_fallback(&mut self, payload: HandedOver) -> Result<(&mut SinkWorker, HandedOver), FallbackTicket> {
+        let of_name = |worker: &SinkWorker, name: &str| worker.name() == name;
+        let place = self.workers.iter().position(|worker| of_name(worker, &payload.fallback));
+        let form = place.and_then(|place| self.workers.get(place)).map(SinkWorker::record_form);
+        let payload = match form {
+            Some(form) if !payload.is_for(form) => {
+                let giver = self.all().find(|worker| of_name(worker, &payload.ticket.sink));
+                match giver.and_then(|giver| giver.as_text(&payload.payload)) {
+                    Some(text) => payload.with_text(text),
+                    None => return Err(payload.ticket),
+                }
+            }
+            _ => payload,
+        };
+        match place.and_then(|place| self.workers.get_mut(place)) {
+            Some(fallback) => Ok((fallback, payload)),
+            None => Err(payload.ticket),
+        }
     }
 
     /// Returns whether there were any.

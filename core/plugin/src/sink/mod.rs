@@ -52,8 +52,20 @@ pub trait Sink {
     /// appended are taken back then, and the events of the batch are lost as `sink_failed`.
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError>;
 
-    /// Appends records that another sink has encoded and could not deliver: this sink is its fallback. The default appends
-    /// them as they are.
+    /// The form of its records, such as `"loki"`, if a sink of another form cannot take them as they are: they have a frame, or bytes that
+    /// only its destination reads. Default: `None`, for records that are those of a formatter, mostly lines of text.
+    fn record_form(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Appends records of this sink to `text` as text, one for one, and [ends](Payload::end_record) each: they go to a fallback
+    /// whose records have another [form](Self::record_form). A record is a line then, with its line feed. The default appends them as they are.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        text.append(records);
+    }
+
+    /// Appends records that another sink has encoded and could not deliver: this sink is its fallback. They have this sink's
+    /// [form](Self::record_form), or are a formatter's. The default appends them as they are.
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         payload.append(records);
     }

@@ -30,7 +30,8 @@ use crate::{
     settings::{HttpRequestSettings, HttpTarget},
 };
 
-/// The longest body of an answer that is read; what is behind it is ignored, and the connection is closed.
+/// The longest body of an answer that is read, unless the client is set to [another length](HttpClient::answer_bytes_max). What is behind it is
+/// ignored, and the connection is closed.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// The longest head of an answer.
@@ -65,6 +66,7 @@ pub struct HttpClient {
     settings: HttpRequestSettings,
     credentials: Credentials,
     compressor: Compressor,
+    answer_bytes_max: usize,
     /// The memory of the last body, for the next one.
     spare: Vec<u8>,
 }
@@ -89,8 +91,16 @@ impl HttpClient {
             settings: request,
             credentials,
             compressor,
+            answer_bytes_max: ANSWER_BYTES_MAX,
             spare: Vec::new(),
         }
+    }
+
+    /// Reads bodies of answers up to this length, in place of [`ANSWER_BYTES_MAX`]. The memory is in use while an answer is read.
+    #[must_use]
+    pub fn answer_bytes_max(mut self, bytes: usize) -> Self {
+        self.answer_bytes_max = bytes;
+        self
     }
 
     /// A request to the path of the URL: `POST`, with the headers of the settings and an empty body.
@@ -126,6 +136,7 @@ impl HttpClient {
             connections: &self.connections,
             origin: &self.origin,
             settings: &self.settings,
+            answer_bytes_max: self.answer_bytes_max,
         };
         let answer = exchange.follow(request, body, deadline);
         if answer.as_ref().is_ok_and(|answer| REFUSES_CREDENTIALS.contains(&answer.status())) {
@@ -157,6 +168,7 @@ struct RequestRun<'a> {
     connections: &'a NetworkConnector,
     origin: &'a str,
     settings: &'a HttpRequestSettings,
+    answer_bytes_max: usize,
 }
 
 impl RequestRun<'_> {
@@ -222,7 +234,7 @@ impl RequestRun<'_> {
     fn answer(&self, response: Response<Body>, limit: Duration) -> Result<HttpAnswer, HttpError> {
         let (parts, mut body) = response.into_parts();
         let mut front = Vec::new();
-        let read = body.as_reader().take(ANSWER_BYTES_MAX as u64).read_to_end(&mut front);
+        let read = body.as_reader().take(self.answer_bytes_max as u64).read_to_end(&mut front);
         // The status decides, and the head was whole: a body that breaks changes nothing.
         if let Err(error) = read
             && parts.status.is_success()

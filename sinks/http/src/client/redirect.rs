@@ -18,18 +18,23 @@ fn path_of(origin: &str, location: &str) -> Option<String> {
         // `//host/path` leads to another host.
         Some(behind) if !behind.starts_with(['/', '\\']) => location,
         Some(_) => return None,
-        None => {
-            let front = location.get(..origin.len())?;
-            let path = location.get(origin.len()..)?;
-            if !front.eq_ignore_ascii_case(origin) || !path.starts_with('/') {
-                return None;
-            }
-            path
-        }
+        None => path_of_url(origin, location)?,
     };
     let is_plain = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let is_valid = is_plain && path.parse::<PathAndQuery>().is_ok();
     is_valid.then(|| path.to_owned())
+}
+
+/// The path of a URL on the origin. The port may be given where it is that of the scheme.
+fn path_of_url<'a>(origin: &str, location: &'a str) -> Option<&'a str> {
+    let (scheme, behind) = location.split_once("://")?;
+    let (authority, path) = behind.split_at_checked(behind.find('/')?)?;
+    let (own_scheme, own_authority) = origin.split_once("://")?;
+    let default_port = if own_scheme.eq_ignore_ascii_case("https") { ":443" } else { ":80" };
+    let without_port =
+        |authority: &'_ str| authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
+    let is_same = scheme.eq_ignore_ascii_case(own_scheme) && without_port(authority) == without_port(own_authority);
+    is_same.then_some(path)
 }
 
 #[cfg(test)]
@@ -42,6 +47,15 @@ mod tests {
     fn a_path_on_the_same_origin_is_followed() {
         assert_eq!(path_of(ORIGIN, "/v2/push?a=b#c").as_deref(), Some("/v2/push?a=b"));
         assert_eq!(path_of(ORIGIN, "HTTPS://Logs.example.com:8443/v2").as_deref(), Some("/v2"));
+    }
+
+    #[test]
+    fn the_port_of_the_scheme_may_be_given_or_not() {
+        assert_eq!(path_of("https://logs.example.com", "https://logs.example.com:443/v2").as_deref(), Some("/v2"));
+        assert_eq!(path_of("https://logs.example.com:443", "https://logs.example.com/v2").as_deref(), Some("/v2"));
+        assert_eq!(path_of("http://[::1]", "http://[::1]:80/v2").as_deref(), Some("/v2"));
+        assert_eq!(path_of("https://logs.example.com", "https://logs.example.com:80/v2"), None);
+        assert_eq!(path_of("http://logs.example.com", "https://logs.example.com:80/v2"), None);
     }
 
     #[test]

@@ -142,6 +142,14 @@ fn a_huge_answer_is_read_to_its_limit() {
 }
 
 #[test]
+fn a_client_reads_longer_answers_where_it_is_set_to() {
+    let server = FakeHttp::start();
+    server.queue([FakeAnswer::ok().huge_body(1 << 30)]);
+    let mut client = client(&settings(&server)).answer_bytes_max(3 * ANSWER_BYTES_MAX);
+    assert_eq!(post(&mut client, b"one\n").unwrap().body().len(), 3 * ANSWER_BYTES_MAX);
+}
+
+#[test]
 fn an_answer_that_comes_too_late_or_too_slowly_is_a_timeout() {
     let server = FakeHttp::start();
     server.queue([

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -196,6 +197,30 @@ fn placeholders_send_events_to_different_paths() {
         ("/WARNING/ann?from=shop", "t-7", vec![1]),
     ];
     assert_eq!(found, expected.map(|(path, tenant, numbers)| (path.to_owned(), tenant.to_owned(), numbers)).into());
+}
+
+#[test]
+fn a_path_that_is_refused_for_now_keeps_no_other_path_from_getting_its_events() {
+    let server = FakeHttp::start();
+    let refusals = AtomicUsize::new(0);
+    server.answer(move |request| match request.path() {
+        // Relaxed: the requests come one by one.
+        "/WARNING" if refusals.fetch_add(1, Ordering::Relaxed) < 3 => FakeAnswer::new(429),
+        _ => FakeAnswer::ok(),
+    });
+    let mut settings = settings(&server);
+    settings.url = server.url("/{level}");
+    let sink = Http::new(settings, format::Json::new).unwrap();
+    // One payload has all events.
+    let builder = builder().flush_interval(TIMEOUT).sink_with("http", sink, SinkOptions::new().delivery(patient()));
+    let container = builder.start().unwrap();
+    let log = container.logger("shop");
+    warn!(log, "late", number = 1);
+    info!(log, "order filled", number = 2);
+    container.flush(TIMEOUT).unwrap();
+    assert_eq!(shut_down(&container).delivered_total(), 2);
+    let paths: Vec<_> = server.requests().iter().map(|request| request.path().to_owned()).collect();
+    assert_eq!(paths, ["/WARNING", "/INFO", "/WARNING", "/WARNING", "/WARNING"]);
 }
 
 #[test]

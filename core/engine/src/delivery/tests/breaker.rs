@@ -117,3 +117,12 @@ fn a_destination_that_refuses_payloads_for_good_is_not_down() {
     bench.poll();
     assert_eq!((bench.attempts().len(), breaker(&bench)), (9, BreakerState::Closed));
 }
+
+#[test]
+fn a_destination_that_accepts_some_records_each_time_works() {
+    let accepts_one_of = |records| Answer::Records { rejected: vec![], retryable: (1..records).collect() };
+    let mut bench = DeliveryBench::new(policy()).answers([5, 4, 3, 2].map(accepts_one_of));
+    bench.submit(5);
+    bench.poll();
+    assert_eq!((bench.attempts().len(), bench.delivered(), breaker(&bench)), (5, 5, BreakerState::Closed));
+}

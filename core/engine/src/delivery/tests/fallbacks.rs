@@ -53,7 +53,24 @@ impl FallbackBench {
     }
 
     fn of(other: Script, own_options: SinkOptions, other_options: SinkOptions, flush_interval: Duration) -> Self {
-        let own = script();
+        Self::of_scripts(script(), other, own_options, other_options, flush_interval)
+    }
+
+    /// A sink whose records have the first form, and a fallback whose records have the second one, or a formatter's.
+    fn of_forms(own: &'static str, other: Option<&'static str>) -> Self {
+        let other = other.map_or_else(script, |form| script().with_form(form));
+        let other_options = SinkOptions::new().delivery(at_once()).route(Route::default().targets(["nothing"]));
+        let own_options = SinkOptions::new().delivery(at_once()).fallback("other");
+        Self::of_scripts(script().with_form(own), other, own_options, other_options, Duration::ZERO)
+    }
+
+    fn of_scripts(
+        own: Script,
+        other: Script,
+        own_options: SinkOptions,
+        other_options: SinkOptions,
+        flush_interval: Duration,
+    ) -> Self {
         let builder = Container::builder().flush_interval(flush_interval).emergency_lines(false);
         let builder = builder.sink_with("own", own.clone(), own_options);
         let builder = builder.sink_with("other", other.clone(), other_options);
@@ -247,6 +264,52 @@ fn a_fallback_that_writes_records_in_a_form_of_its_own_leaves_whole_records() {
     bench.after(60 * SECOND);
     assert_eq!((bench.at_other(), bench.own.acknowledged(), bench.ends()), (vec![1, 2], vec![3, 4, 5], (5, 0)));
     assert_eq!(bench.own.attempts()[1].numbers, [3, 4, 5]);
+}
+
+#[test]
+fn a_fallback_of_the_same_form_gets_the_records_as_they_are() {
+    let mut bench = FallbackBench::of_forms("frames", Some("frames"));
+    bench.own.answer([Answer::Permanent]);
+    bench.log(3);
+    assert_eq!((bench.other.attempts()[0].text.as_str(), bench.ends()), ("1;2;3;", (3, 0)));
+}
+
+#[test]
+fn a_fallback_of_another_form_gets_text_and_its_answer_names_the_same_records() {
+    for form in [None, Some("columns")] {
+        let mut bench = FallbackBench::of_forms("frames", form);
+        bench.own.answer([Answer::Permanent]);
+        bench.other.answer([Answer::Records { rejected: vec![1], retryable: vec![] }]);
+        bench.log(3);
+        assert_eq!((bench.other.attempts()[0].text.as_str(), bench.ends()), ("01;02;03;", (2, 1)));
+    }
+}
+
+#[test]
+fn text_waits_for_room_at_the_fallback_and_is_rendered_once() {
+    let mut bench = FallbackBench::of_forms("frames", None);
+    bench.own.answer([Answer::Permanent]);
+    bench.other.set_room(false);
+    bench.log(2);
+    bench.after(SECOND / 2);
+    bench.other.set_room(true);
+    bench.after(SECOND / 10);
+    assert_eq!((bench.other.attempts()[0].text.as_str(), bench.ends()), ("01;02;", (2, 0)));
+}
+
+#[test]
+fn a_sink_that_cannot_render_each_record_as_text_does_not_hand_the_payload_over() {
+    for panics in [false, true] {
+        let mut bench = FallbackBench::of_forms("frames", None);
+        bench.own.answer([Answer::Permanent]);
+        if panics {
+            bench.own.panic_at(Some(PanicPlace::AppendAsText))
+        } else {
+            bench.own.skip_texts()
+        }
+        bench.log(3);
+        assert_eq!((bench.other.attempts().len(), bench.fell_back(), bench.ends()), (0, 0, (0, 3)));
+    }
 }
 
 #[test]

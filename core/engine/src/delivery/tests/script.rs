@@ -50,6 +50,7 @@ pub(super) struct AttemptRecord {
     pub(super) id: PayloadId,
     pub(super) attempt: u32,
     pub(super) numbers: Vec<u64>,
+    pub(super) text: String,
     pub(super) at: Instant,
     /// The address of the records.
     pub(super) address: usize,
@@ -63,6 +64,7 @@ pub(super) enum PanicPlace {
     /// The formatter refuses the batch, with the reason `planted`.
     EncodeRefused,
     AppendRecords,
+    AppendAsText,
     Flush,
     Stop,
 }
@@ -92,6 +94,10 @@ struct ScriptState {
     marks_records: bool,
     /// Records of another sink get a sign in front.
     changes_records: bool,
+    /// The form of its records.
+    form: Option<&'static str>,
+    /// Whether it leaves a record out where it renders its records as text.
+    skips_texts: bool,
     has_room: bool,
     panics: Option<PanicPlace>,
 }
@@ -112,6 +118,8 @@ impl Default for Script {
             payload_bytes: usize::MAX,
             marks_records: true,
             changes_records: false,
+            form: None,
+            skips_texts: false,
             has_room: true,
             panics: None,
         })))
@@ -152,6 +160,17 @@ impl Script {
     /// It writes the records of another sink in a form of its own.
     pub(super) fn change_records(&self) {
         lock(&self.0).changes_records = true;
+    }
+
+    /// Its records have this form.
+    pub(super) fn with_form(self, form: &'static str) -> Self {
+        lock(&self.0).form = Some(form);
+        self
+    }
+
+    /// It leaves a record out where it renders its records as text.
+    pub(super) fn skip_texts(&self) {
+        lock(&self.0).skips_texts = true;
     }
 
     pub(super) fn set_now(&self, now: Instant) {
@@ -205,6 +224,7 @@ impl Script {
             id: payload.id(),
             attempt: payload.attempt(),
             numbers: numbers(payload.records()),
+            text: String::from_utf8_lossy(payload.records()).into_owned(),
             at: state.now,
             address: payload.records().as_ptr() as usize,
         };
@@ -316,6 +336,21 @@ impl Sink for Script {
             return Err(PluginError::failed("planted"));
         }
         Ok(())
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        lock(&self.0).form
+    }
+
+    /// The text of a record has a zero in front.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        let skipped = usize::from(lock(&self.0).skips_texts);
+        for record in (skipped..records.marked_records()).filter_map(|index| records.record(index)) {
+            text.buffer().push(b'0');
+            text.buffer().extend_from_slice(record);
+            text.end_record();
+        }
+        self.panic_if_at(PanicPlace::AppendAsText);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
