@@ -95,6 +95,17 @@ impl Payload {
         self.bytes().get(self.range_of(index)?)
     }
 
+    /// The records whose ends are marked, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.marked_records()).filter_map(|index| self.record(index))
+    }
+
+    /// Appends a record, and marks its end.
+    pub fn push_record(&mut self, record: &[u8]) {
+        self.buffer().extend_from_slice(record);
+        self.end_record();
+    }
+
     fn range_of(&self, index: usize) -> Option<Range<usize>> {
         let end = *self.record_ends.get(index)?;
         let before = index.checked_sub(1).and_then(|before| self.record_ends.get(before)).copied();
@@ -261,6 +272,7 @@ mod tests {
             [0, 1, 2, 3].map(|index| payload.record(index)),
             [Some(&b"one"[..]), Some(b""), Some(b"three"), None]
         );
+        assert_eq!(payload.iter().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
     }
 
     #[test]

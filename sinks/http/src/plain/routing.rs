@@ -168,9 +168,17 @@ impl EventEncoder for RoutedRecords {
                 let put = |out: &mut Vec<u8>| routing.put_text(event, out);
                 routing.front.put(put, payload.buffer())?;
             }
-            payload.buffer().extend_from_slice(record);
-            payload.end_record();
+            payload.push_record(record);
             Ok(())
         })
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        self.routing.has_placeholders().then_some("http with placeholders")
+    }
+
+    /// Records without path and headers.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        records.iter().for_each(|record| text.push_record(self.routing.split(record).1));
     }
 }

@@ -11,7 +11,7 @@ use fapilog::{
     container::{ContainerBuilder, Executor, Overflow},
     error, format, info,
     metrics::Accounts,
-    sink::{DeliveryPolicy, SinkOptions},
+    sink::{self, DeliveryPolicy, SinkOptions},
     warn,
 };
 use fapilog_sink_http::{BodyForm, Http, HttpSinkSettings};
@@ -197,6 +197,26 @@ fn placeholders_send_events_to_different_paths() {
         ("/WARNING/ann?from=shop", "t-7", vec![1]),
     ];
     assert_eq!(found, expected.map(|(path, tenant, numbers)| (path.to_owned(), tenant.to_owned(), numbers)).into());
+}
+
+#[test]
+fn a_fallback_of_another_kind_gets_records_without_path_and_headers() {
+    let server = FakeHttp::start();
+    server.answer(|_| FakeAnswer::new(400));
+    let mut settings = settings(&server);
+    settings.url = server.url("/{level}");
+    let sink = Http::new(settings, format::Json::new).unwrap();
+    let (memory, kept) = sink::Memory::new(format::Json::new);
+    let nothing = sink::Route::default().targets(["none"]);
+    let container = builder()
+        .sink_with("http", sink, SinkOptions::new().delivery(patient()).fallback("kept"))
+        .sink_with("kept", memory, SinkOptions::new().route(nothing))
+        .start()
+        .unwrap();
+    log_numbers(&container, 0..3);
+    assert_eq!(shut_down(&container).sinks[0].delivered, 3);
+    let lines = kept.lines();
+    assert!(lines.len() == 3 && lines.iter().all(|line| line.starts_with("{")), "{lines:?}");
 }
 
 #[test]
