@@ -13,6 +13,7 @@ pub mod internal;
 mod location;
 mod producer;
 mod source;
+mod template;
 mod text_origin;
 
 pub use self::{
@@ -26,5 +27,6 @@ pub use self::{
     location::Location,
     producer::ProducerInfo,
     source::Source,
+    template::EventTemplate,
     text_origin::TextOrigin,
 };

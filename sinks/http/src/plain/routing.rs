@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use fapilog_plugin::{
     error::PluginError,
-    event::{Batch, Event},
+    event::{Batch, Event, EventTemplate},
     problem::Problem,
     sink::Payload,
 };
@@ -17,11 +17,7 @@ use crate::{
     client::OutgoingRequest,
     encode::{EventEncoder, FormattedRecords},
     exchange::Records,
-    plain::{
-        HttpSinkSettings,
-        front::RecordFront,
-        template::{TEMPLATE_RULE, TextTemplate},
-    },
+    plain::{HttpSinkSettings, front::RecordFront, template::put_encoded},
     settings::HttpSettings,
 };
 
@@ -29,8 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Routing {
     /// The path with its query, if it has placeholders.
-    path: Option<TextTemplate>,
-    headers: Vec<(HeaderName, TextTemplate)>,
+    path: Option<EventTemplate>,
+    headers: Vec<(HeaderName, EventTemplate)>,
     front: RecordFront,
 }
 
@@ -45,8 +41,8 @@ impl Routing {
         });
         let mut headers = Vec::new();
         for (name, text) in &settings.headers {
-            let Some(template) = TextTemplate::parse(text) else {
-                problems.push(Problem::new(name, format!("{text:?}"), TEMPLATE_RULE).below("headers"));
+            let Some(template) = EventTemplate::parse(text) else {
+                problems.push(Problem::new(name, format!("{text:?}"), EventTemplate::RULE).below("headers"));
                 continue;
             };
             // Name and text are checked with the other settings; `-` is valid until an event fills the placeholders.
@@ -67,14 +63,14 @@ impl Routing {
         self.path.is_some() || !self.headers.is_empty()
     }
 
-    fn templates(&self) -> impl Iterator<Item = &TextTemplate> {
+    fn templates(&self) -> impl Iterator<Item = &EventTemplate> {
         self.path.iter().chain(self.headers.iter().map(|(_, template)| template))
     }
 
     /// Appends path and headers of an event, each with a line feed.
     fn put_text(&self, event: &Event<'_>, out: &mut Vec<u8>) {
         for template in self.templates() {
-            template.put(event, out);
+            put_encoded(template, event, out);
             out.push(b'\n');
         }
     }
@@ -122,7 +118,7 @@ fn text_of<'a>(settings: &'a HttpSinkSettings, name: &HeaderName) -> Option<&'a 
 }
 
 /// The template of the path, if the URL has placeholders; they are taken out of the URL then.
-fn path_template(http: &mut HttpSettings) -> Result<Option<TextTemplate>, Problem> {
+fn path_template(http: &mut HttpSettings) -> Result<Option<EventTemplate>, Problem> {
     let invalid = |allowed: &str| Problem::new("url", format!("{:?}", http.url), allowed);
     let authority = http.url.find("://").map_or(0, |place| place + 3);
     let (origin, path) = match http.url.get(authority..).and_then(|behind| behind.find(['/', '?'])) {
@@ -132,14 +128,14 @@ fn path_template(http: &mut HttpSettings) -> Result<Option<TextTemplate>, Proble
     if origin.contains(['{', '}']) {
         return Err(invalid("placeholders stand behind the host: events do not choose it"));
     }
-    let template = TextTemplate::parse(path).ok_or_else(|| invalid(TEMPLATE_RULE))?;
+    let template = EventTemplate::parse(path).ok_or_else(|| invalid(EventTemplate::RULE))?;
     if template.literal().is_some() {
         return Ok(None);
     }
     // The URL without placeholders is checked with the other settings.
     let url = format!("{origin}{}", template.filled_with("-"));
     // As a URL does: a query without a path has the path `/`.
-    let template = if path.starts_with('/') { Some(template) } else { TextTemplate::parse(&format!("/{path}")) };
+    let template = if path.starts_with('/') { Some(template) } else { EventTemplate::parse(&format!("/{path}")) };
     http.url = url;
     Ok(template)
 }
