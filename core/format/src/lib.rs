@@ -21,6 +21,7 @@ mod otel_json;
 mod pretty;
 mod products;
 mod protobuf;
+pub mod protobuf_wire;
 mod registration;
 mod replaced;
 mod simple;

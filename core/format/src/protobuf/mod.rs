@@ -6,7 +6,6 @@ mod tag;
 #[cfg(test)]
 mod tests;
 mod value;
-mod wire;
 
 use fapilog_plugin::{
     error::PluginError,
@@ -21,8 +20,8 @@ use crate::{
         scope::ScopeParts,
         site::{SiteBytes, put_message, put_place, put_traits},
         value::put_entry,
-        wire::{put_bytes, put_field, put_sized},
     },
+    protobuf_wire::{put_bytes, put_field, put_sized},
     template::{IdText, ScopeText, ScopeTexts, SharedText},
 };
 

@@ -4,7 +4,8 @@ use fapilog_plugin::event::{FieldRef, Location};
 use fapilog_record::{field_group::FieldGroup, level::Level, value::ValueRef};
 
 use crate::{
-    protobuf::{put_keyed, tag, value::put_value, wire::put_field},
+    protobuf::{put_keyed, tag, value::put_value},
+    protobuf_wire::put_field,
     template::{LineFormat, LineMarks, LinePart},
 };
 

@@ -13,8 +13,8 @@ use crate::{
     protobuf::{
         tag,
         value::{KEY, VALUE, put_value},
-        wire::{put_field, put_sized, put_varint, set_length, varint_tag},
     },
+    protobuf_wire::{put_field, put_sized, put_varint, set_length, varint_tag},
     template::{NameSet, SlotArgument},
 };
 

@@ -2,7 +2,7 @@
 
 use fapilog_record::field_group::FieldGroup;
 
-use crate::protobuf::wire::{fixed64_tag, length_tag, varint_tag};
+use crate::protobuf_wire::{fixed64_tag, length_tag, varint_tag};
 
 pub(super) const TIME: u8 = fixed64_tag(1);
 pub(super) const LEVEL: u8 = varint_tag(2);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use fapilog_record::value::{MapRef, SequenceRef, ValueRef};
 
-use crate::protobuf::wire::{
+use crate::protobuf_wire::{
     fixed32_tag, fixed64_tag, length_tag, put_bytes, put_field, put_sized, put_varint, varint_tag, zigzag,
 };
 
