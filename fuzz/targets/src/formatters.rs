@@ -13,7 +13,7 @@ use fapilog_record::{
 };
 
 use crate::{
-    lines::{check_json, check_lines, check_pretty},
+    lines::{check_json, check_lines, check_pretty, check_products},
     stage::{Stage, StagedRecord},
 };
 
@@ -33,6 +33,14 @@ pub(crate) fn lines(input: &[u8]) {
     if let Ok((stage, events)) = any_events(&mut Unstructured::new(input)) {
         let records: Vec<_> = events.into_iter().map(|(_, record)| record).collect();
         check_lines(&stage.batch(&records));
+    }
+}
+
+/// Each event is a line of `ecs`, `gelf`, `otel_json` and `cef`.
+pub(crate) fn products(input: &[u8]) {
+    if let Ok((stage, events)) = any_events(&mut Unstructured::new(input)) {
+        let records: Vec<_> = events.into_iter().map(|(_, record)| record).collect();
+        check_products(&stage.batch(&records));
     }
 }
 

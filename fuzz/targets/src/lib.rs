@@ -52,6 +52,7 @@ pub const TARGETS: &[FuzzTarget] = &[
     target("formatter_json", formatters::json),
     target("formatter_lines", formatters::lines),
     target("formatter_pretty", formatters::pretty),
+    target("formatter_products", formatters::products),
     target("redaction_content", redaction::content),
 ];
 

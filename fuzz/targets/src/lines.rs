@@ -1,6 +1,6 @@
 //! Promises of the formatters, on any batch.
 
-use fapilog_format::{Csv, Json, Logfmt, Minimal, Pretty, Simple, Xml};
+use fapilog_format::{Cef, Csv, Ecs, Gelf, Json, Logfmt, Minimal, OtelJson, Pretty, Simple, Xml};
 use fapilog_plugin::{event::Batch, formatter::Formatter};
 use serde_json::{Map, Value};
 
@@ -35,6 +35,26 @@ pub(crate) fn check_lines(batch: &Batch<'_>) {
         let lines = whole_lines(&text);
         assert_eq!(lines.len(), batch.len(), "lines of {text:?}");
         lines.into_iter().for_each(assert_no_control);
+    }
+}
+
+/// Each event is a line: an object for products that read JSON, and a CEF header for those that read CEF.
+pub(crate) fn check_products(batch: &Batch<'_>) {
+    for text in [format(Ecs::new(), batch), format(Gelf::new(), batch), format(OtelJson::new(), batch)] {
+        let lines = whole_lines(&text);
+        assert_eq!(lines.len(), batch.len(), "lines of {text:?}");
+        for line in lines {
+            assert_no_control(line);
+            let object = serde_json::from_str::<Map<String, Value>>(line);
+            assert!(object.is_ok(), "{object:?}: no object is {line:?}");
+        }
+    }
+    let text = format(Cef::new(), batch);
+    let lines = whole_lines(&text);
+    assert_eq!(lines.len(), batch.len(), "lines of {text:?}");
+    for line in lines {
+        assert_no_control(line);
+        assert!(line.starts_with("CEF:0|"), "{line:?}");
     }
 }
 
