@@ -4,6 +4,8 @@
 
 mod arguments;
 mod commands;
+#[cfg(feature = "destinations")]
+mod destinations;
 mod error;
 mod expression;
 mod filter;

@@ -40,7 +40,7 @@ error: shards is 100; allowed are 1 to 64
 2 | shards = 100
   |          ^^^
 
-error: sinks[0] is \"stdot\"; there is no such sink; allowed are audit_trail, file, null, stderr, stdout
+error: sinks[0] is \"stdot\"; there is no such sink; allowed are alertmanager, audit_trail, datadog, elasticsearch, file, http, journald, loki, nats, null, otlp, redis, sentry, splunk, stderr, stdout, syslog, webhook
  --> settings.toml:3:10
   |
 3 | sinks = [\"stdot\", { name = \"orders\", type = \"file\" }]
@@ -130,11 +130,20 @@ fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
     let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
     let output = files.check(&["a.toml"]);
     let text = stdout(&output);
-    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only audit_trail, file, null, ";
+    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only alertmanager, audit_trail, ";
     assert!(text.contains(unknown), "{text}");
     assert_eq!(output.status.code(), Some(0));
     let output = files.check(&["--strict", "a.toml"]);
     assert!(stdout(&output).contains("error: sinks[0] is \"kafka\""));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn the_settings_of_a_sink_of_a_crate_of_its_own_are_checked() {
+    let text = "sinks = [\"loki\"]\n[plugin_config.loki]\nurl = \"http://loki.example.com\"\n";
+    let output = Files::new(&[("a.toml", text)]).check(&["a.toml"]);
+    let expected = "error: plugin_config.loki.url is \"http://loki.example.com\"; it must be encrypted: https, unless";
+    assert!(stdout(&output).contains(expected), "{}", stdout(&output));
     assert_eq!(output.status.code(), Some(1));
 }
 

@@ -71,7 +71,7 @@ const ROOMS: &[CrateRoom] = &[
     below("plugins",  "plugins",                      &["plugin", "format", "network", "http sink"]),
     below("examples", "plugins",                      &["plugin", "format", "network", "http sink"]),
     // The command is the client of control sockets, and the reader of the files that plugins write.
-    below("cli",      "cli",                          &["facade", "control", "plugins", "audit index"]),
+    below("cli",      "cli",                          &["facade", "control", "plugins", "audit index", "http sink"]),
 ];
 
 impl CrateRoom {
