@@ -211,7 +211,7 @@ fn lines_of_a_sink_that_marks_no_records_are_entries_of_their_own() {
 
 #[test]
 fn a_record_of_another_sink_is_no_longer_than_an_entry() {
-    for (byte, bytes) in [(b'x', 2_000_000), (b'"', 400_000), (1, 150_000)] {
+    for (byte, bytes) in [(b'x', 2_000_000), (1, 105_000)] {
         let mut others = Payload::new(0);
         others.buffer().extend_from_slice(&vec![byte; bytes]);
         others.end_record();

@@ -13,7 +13,7 @@ const BLOCK_BYTES: usize = 512;
 const LOW_BITS: u64 = u64::MAX / 255;
 const HIGH_BITS: u64 = LOW_BITS << 7;
 
-/// Appends a line as a string. A line with control characters is one for [`put_string`], which has no word for it in its fast path either.
+/// Appends a line as a string. A line with control characters, which the lines of formatters do not have, goes to [`put_string`].
 ///
 /// DEL, `<` and control characters beyond ASCII stay as they are: the string is read by Loki alone, which stores the line.
 pub(super) fn put_line(line: &str, out: &mut Vec<u8>) {
@@ -84,7 +84,7 @@ fn put_byte(byte: u8, room: &mut [u8], place: &mut usize) {
 /// The high bit of each byte that is a quote or a backslash.
 #[inline(always)]
 const fn escapes(word: u64) -> u64 {
-    zeros(word ^ LOW_BITS * b'"' as u64) | zeros(word ^ LOW_BITS * b'\\' as u64)
+    zeros(word ^ (LOW_BITS * b'"' as u64)) | zeros(word ^ (LOW_BITS * b'\\' as u64))
 }
 
 /// The high bit of each byte that is 0, and of no other: the sum of a byte does not overflow into the next one.
