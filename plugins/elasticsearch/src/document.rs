@@ -4,6 +4,7 @@ use std::io::Write;
 
 use fapilog_format::json::put_string;
 use fapilog_plugin::timestamp::Timestamp;
+use serde::de::IgnoredAny;
 
 /// The first key of a line of the formatter `json`.
 const JSON_TIME_KEY: &[u8] = b"\"timestamp\":";
@@ -26,7 +27,12 @@ impl DocumentFrame {
         Self { timestamp_key: key }
     }
 
-    /// Appends the document of a line, and a line feed. `line` has no line feed in it. A line that is no JSON object is the message of one.
+    /// Appends the document of a line that may be any text, and a line feed. `line` has no line feed in it. A line that is no JSON object is the message of one.
+    pub(crate) fn put_any(&self, line: &[u8], time: Timestamp, out: &mut Vec<u8>) {
+        if is_object(line) { self.put(line, time, out) } else { self.put_text(line, time, out) }
+    }
+
+    /// Appends the document of a line that is a JSON object if it has braces around it, and a line feed. Any other line is the message of a document.
     pub(crate) fn put(&self, line: &[u8], time: Timestamp, out: &mut Vec<u8>) {
         match line.strip_prefix(b"{") {
             Some(members) if line.ends_with(b"}") => {
@@ -65,6 +71,11 @@ impl DocumentFrame {
         put_string(out, &String::from_utf8_lossy(text));
         out.extend_from_slice(b"}\n");
     }
+}
+
+/// Whether a text is a JSON object. A text that only looks like one would be refused.
+pub(crate) fn is_object(text: &[u8]) -> bool {
+    text.starts_with(b"{") && text.ends_with(b"}") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 fn put_time(time: Timestamp, out: &mut Vec<u8>) {
@@ -130,5 +141,18 @@ mod tests {
             "{\"@timestamp\":\"1970-01-01T00:00:01.500000000Z\",\"message\":\"a \\\"b\\\"\"}\n"
         );
         assert_eq!(document("", "{\"a\":1} x"), "{\"message\":\"{\\\"a\\\":1} x\"}\n");
+    }
+
+    #[test]
+    fn a_text_that_only_looks_like_an_object_is_a_message() {
+        for text in ["{a} and {b}", "{\"a\":1} {\"b\":2}", "{}}", "{"] {
+            let mut out = Vec::new();
+            DocumentFrame::new("").put_any(text.as_bytes(), TIME, &mut out);
+            let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
+            assert_eq!(document["message"], text);
+        }
+        let mut out = Vec::new();
+        DocumentFrame::new("").put_any(b"{\"a\":{}}", TIME, &mut out);
+        assert_eq!(out, b"{\"a\":{}}\n");
     }
 }

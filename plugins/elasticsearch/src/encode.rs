@@ -6,6 +6,7 @@ use fapilog_format::json::put_string;
 use fapilog_plugin::{
     error::PluginError,
     event::{Batch, Event, EventId, FieldPath, InstanceId},
+    formatter::Formatter,
     sink::Payload,
     text::number::put_u64,
     timestamp::Timestamp,
@@ -13,7 +14,13 @@ use fapilog_plugin::{
 };
 use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
 
-use crate::{document::DocumentFrame, index::IndexName};
+use crate::{
+    document::{DocumentFrame, is_object},
+    index::IndexName,
+};
+
+/// Formatters whose lines are JSON objects. The lines of others are looked at.
+const JSON_FORMATTERS: [&str; 4] = ["json", "ecs", "gelf", "otel_json"];
 
 /// The front of an action.
 const CREATE: &[u8] = b"{\"create\":{";
@@ -33,14 +40,17 @@ pub(crate) struct BulkFrame {
 pub(crate) struct BulkRecords {
     frame: Arc<BulkFrame>,
     records: FormattedRecords,
+    writes_json: bool,
     id_front: IdFront,
     /// The text of a routing.
     scratch: String,
 }
 
 impl BulkRecords {
-    pub(crate) fn new(frame: Arc<BulkFrame>, records: FormattedRecords) -> Self {
-        Self { frame, records, id_front: IdFront::default(), scratch: String::new() }
+    pub(crate) fn new(frame: Arc<BulkFrame>, formatter: Box<dyn Formatter>) -> Self {
+        let writes_json = JSON_FORMATTERS.contains(&formatter.name());
+        let records = FormattedRecords::new(formatter);
+        Self { frame, records, writes_json, id_front: IdFront::default(), scratch: String::new() }
     }
 
     /// Appends a record that another sink has encoded. Such a record has no id of an event that can be relied on: it gets an id of its own,
@@ -57,11 +67,11 @@ impl BulkRecords {
         out.extend_from_slice(b"\"}}\n");
         let line = record.trim_ascii_end();
         match memchr::memchr(b'\n', line) {
-            None => self.frame.document.put(line, now, out),
+            None => self.frame.document.put_any(line, now, out),
             // A document is a line. JSON has no line feed within a string: a space has the same meaning.
             Some(_) => {
                 let line: Vec<u8> = line.iter().map(|byte| if *byte == b'\n' { b' ' } else { *byte }).collect();
-                self.frame.document.put(&line, now, out);
+                self.frame.document.put_any(&line, now, out);
             }
         }
     }
@@ -89,12 +99,17 @@ impl BulkRecords {
 
 impl EventEncoder for BulkRecords {
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
-        let Self { frame, records, id_front, scratch } = self;
+        let Self { frame, records, writes_json, id_front, scratch } = self;
         records.each(batch, |index, line| {
             let event = batch.events().get(index).ok_or_else(|| PluginError::failed("a line without an event"))?;
             let out = payload.buffer();
             put_action(frame, id_front, event, scratch, out);
-            frame.document.put(line.strip_suffix(b"\n").unwrap_or(line), event.timestamp(), out);
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            if *writes_json {
+                frame.document.put(line, event.timestamp(), out);
+            } else {
+                frame.document.put_any(line, event.timestamp(), out);
+            }
             payload.end_record();
             Ok(())
         })
@@ -106,7 +121,9 @@ impl EventEncoder for BulkRecords {
             payload.end_record();
         };
         match records.marked_records() {
-            0 => put(records.records()),
+            0 if is_object(records.records().trim_ascii_end()) => put(records.records()),
+            // The lines of a sink that marks no records, such as those of a file.
+            0 => records.records().split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).for_each(put),
             marked => (0..marked).filter_map(|index| records.record(index)).for_each(put),
         }
     }
@@ -185,7 +202,7 @@ mod tests {
     }
 
     fn encoder(frame: BulkFrame) -> BulkRecords {
-        BulkRecords::new(Arc::new(frame), FormattedRecords::new(Box::new(Json::new())))
+        BulkRecords::new(Arc::new(frame), Box::new(Json::new()))
     }
 
     /// The lines of each record, and the ids of the events.
@@ -259,6 +276,19 @@ mod tests {
         let documents: Vec<Value> = records.iter().map(|record| serde_json::from_str(&record[1]).unwrap()).collect();
         assert_eq!((&documents[0]["a"], &documents[1]["message"]), (&Value::from(1), &Value::from("plain text")));
         assert!(documents.iter().all(|document| document["@timestamp"].is_string()));
+    }
+
+    #[test]
+    fn lines_of_a_sink_that_marks_no_records_are_documents_of_their_own() {
+        let mut lines = Payload::new(0);
+        lines.buffer().extend_from_slice(b"{\"a\":1}\n{\"a\":2}\nplain {text}\n");
+        let mut payload = Payload::new(0);
+        encoder(frame(None, None)).append_records(&lines, &mut payload);
+        let documents: Vec<Value> =
+            lines_of(&payload).iter().map(|record| serde_json::from_str(&record[1]).unwrap()).collect();
+        assert_eq!(documents.len(), 3);
+        assert_eq!((&documents[0]["a"], &documents[1]["a"]), (&Value::from(1), &Value::from(2)));
+        assert_eq!(documents[2]["message"], "plain {text}");
     }
 
     #[test]

@@ -9,10 +9,7 @@ use fapilog_plugin::{
     record_end::RecordEnd,
     sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
-use fapilog_sink_http::{
-    encode::{EventEncoder, FormattedRecords},
-    sink::HttpSink,
-};
+use fapilog_sink_http::{encode::EventEncoder, sink::HttpSink};
 
 use crate::{
     deliver::{BulkExchange, bulk_path},
@@ -77,7 +74,7 @@ impl Elasticsearch {
         let formatter: Arc<MakeFormatter> = Arc::new(formatter);
         let records = {
             let (frame, formatter) = (Arc::clone(&frame), Arc::clone(&formatter));
-            move || BulkRecords::new(Arc::clone(&frame), FormattedRecords::new(formatter()))
+            move || BulkRecords::new(Arc::clone(&frame), formatter())
         };
         let sink = HttpSink::new("elasticsearch", target, records, move || BulkExchange::new(Arc::clone(&path)));
         Ok(Self { sink, frame, formatter })
@@ -86,7 +83,7 @@ impl Elasticsearch {
     /// An encoder of the sink's records, for measurements: it needs no destination.
     #[must_use]
     pub fn encoder(&self) -> impl EventEncoder + 'static {
-        BulkRecords::new(Arc::clone(&self.frame), FormattedRecords::new((self.formatter)()))
+        BulkRecords::new(Arc::clone(&self.frame), (self.formatter)())
     }
 }
 

@@ -1,11 +1,9 @@
 //! Parts of an event as text, for labels, structured metadata and tenants.
 
-use std::io::Write;
-
 use fapilog_plugin::{
     event::{Event, FieldPath},
     level::Level,
-    text::plain::put_plain,
+    text::{number::put_u64, plain::put_plain},
     value::ValueRef,
 };
 
@@ -60,8 +58,12 @@ fn put_value(value: Option<ValueRef<'_>>, out: &mut Vec<u8>) {
 
 /// Appends the id of an event.
 pub(crate) fn put_event_id(event: &Event<'_>, out: &mut Vec<u8>) {
-    // A `Vec` takes all that is written.
-    let _ = write!(out, "{}", event.id());
+    let id = event.id();
+    out.extend_from_slice(&id.instance.encode());
+    out.push(b'-');
+    put_u64(out, id.producer.into());
+    out.push(b'-');
+    put_u64(out, id.sequence);
 }
 
 /// The name of a level as Grafana knows it. It has none for AUDIT and SECURITY.

@@ -49,6 +49,10 @@ const fn meaning_of(code: u32) -> Option<(CodeKind, &'static str)> {
         19 => (Retryable, "HEC is unhealthy, ack service unavailable"),
         20 => (Retryable, "HEC is unhealthy, queues are full, ack service unavailable"),
         23 => (Retryable, "server is shutting down"),
+        24 => (Success, "HEC queue is approaching its capacity limit"),
+        25 => (Success, "HEC ACK is approaching its capacity limit"),
+        26 => (Retryable, "HEC queue is at capacity"),
+        27 => (Retryable, "HEC ACK channel is at capacity"),
         _ => return None,
     })
 }

@@ -253,10 +253,15 @@ impl EventEncoder for HecEncoder {
 
     /// Records of another sink that is a collector's, too, stay as they are.
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
-        let whole = (records.marked_records() == 0).then_some(records.records());
+        // The lines of a sink that marks no records, such as those of a file.
+        let lines = if records.marked_records() == 0 { records.records() } else { b"" };
         let marked = (0..records.marked_records()).filter_map(|index| records.record(index));
-        for record in whole.into_iter().chain(marked) {
+        for record in lines.split(|byte| *byte == b'\n').chain(marked) {
             let record = record.trim_ascii_end();
+            // The collector refuses a blank event.
+            if record.is_empty() {
+                continue;
+            }
             if self.envelope.is_raw {
                 Self::put_raw(record, payload);
                 continue;

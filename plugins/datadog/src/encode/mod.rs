@@ -11,6 +11,7 @@
 //! (in one line). Values are those of [`fapilog_format::json`]. No entry is longer than [`ENTRY_BYTES_MAX`].
 
 mod constants;
+mod other;
 mod tag_text;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ use fapilog_sink_http::encode::EventEncoder;
 
 pub(crate) use self::constants::EntryConstants;
 pub(crate) use self::tag_text::TAG_CHARS_MAX;
-use self::{tag_text::TagText, trace::EntryTrace};
+use self::{other::append_entries, tag_text::TagText, trace::EntryTrace};
 
 /// The longest entry: "Maximum size for a single log: 1MB". Datadog would cut a longer one, and its JSON with it.
 pub(crate) const ENTRY_BYTES_MAX: usize = 1_000_000;
@@ -88,6 +89,10 @@ impl EventEncoder for DatadogEncoder {
             payload.end_record();
         }
         Ok(())
+    }
+
+    fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
+        append_entries(&self.constants, records, payload);
     }
 }
 

@@ -170,3 +170,53 @@ fn the_context_of_many_events_is_in_each() {
     };
     assert_eq!([number(0), number(1)], [1, 2]);
 }
+
+/// The entries of records of another sink.
+fn entries_of_others(records: &Payload) -> Vec<String> {
+    let mut settings = settings();
+    settings.tags = vec!["env:prod".to_owned()];
+    let mut encoder = DatadogEncoder::new(Arc::new(EntryConstants::new(&settings)));
+    let mut payload = Payload::new(0);
+    encoder.append_records(records, &mut payload);
+    let record = |index| String::from_utf8(payload.record(index).unwrap().to_vec()).unwrap();
+    (0..payload.marked_records()).map(record).collect()
+}
+
+#[test]
+fn records_of_another_sink_are_messages_and_those_of_this_kind_stay() {
+    let own = entry(&settings(), test_event("own"));
+    let mut others = Payload::new(0);
+    for record in [b"a \"line\"\n".as_slice(), own.as_bytes(), b"{\"level\":\"INFO\"}\n", b"\xff\x00", b"\n"] {
+        others.buffer().extend_from_slice(record);
+        others.end_record();
+    }
+    let front = r#"{"ddsource":"rust","hostname":"web-1","ddtags":"env:prod","message":"#;
+    let expected = [
+        format!(r#"{front}"a \"line\""}}"#),
+        own,
+        format!(r#"{front}"{{\"level\":\"INFO\"}}"}}"#),
+        format!("{front}\"\u{fffd}\\u0000\"}}"),
+    ];
+    assert_eq!(entries_of_others(&others), expected);
+}
+
+#[test]
+fn lines_of_a_sink_that_marks_no_records_are_entries_of_their_own() {
+    let mut others = Payload::new(0);
+    others.buffer().extend_from_slice(b"one\ntwo\n");
+    let entries = entries_of_others(&others);
+    let message = |entry: &String| serde_json::from_str::<Value>(entry).unwrap()["message"].clone();
+    assert_eq!(entries.iter().map(message).collect::<Vec<_>>(), ["one", "two"]);
+}
+
+#[test]
+fn a_record_of_another_sink_is_no_longer_than_an_entry() {
+    for (byte, bytes) in [(b'x', 2_000_000), (1, 105_000)] {
+        let mut others = Payload::new(0);
+        others.buffer().extend_from_slice(&vec![byte; bytes]);
+        others.end_record();
+        let entries = entries_of_others(&others);
+        assert!(entries[0].len() <= ENTRY_BYTES_MAX, "{}", entries[0].len());
+        assert_eq!(serde_json::from_str::<Value>(&entries[0]).unwrap()["truncated"], true);
+    }
+}

@@ -11,7 +11,7 @@ use fapilog::{
     sink::{DeliveryPolicy, SinkOptions},
 };
 use fapilog_datadog::{Datadog, DatadogSettings};
-use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeRequest};
+use fapilog_test_servers::{Conformance, EventCounts, EventLedger, FakeAnswer, FakeHttp, FakeRequest, Scenario};
 use serde_json::Value;
 
 /// Far longer than any step of these tests takes.
@@ -59,6 +59,21 @@ pub(crate) fn accepted(server: &FakeHttp) -> Vec<Value> {
 /// The numbers in these entries.
 pub(crate) fn numbers(entries: &[Value]) -> Vec<u64> {
     entries.iter().map(|entry| entry["context"]["number"].as_u64().unwrap()).collect()
+}
+
+/// How often each of the events with these numbers is in a request that the server has accepted.
+pub(crate) fn counts(server: &FakeHttp, events: std::ops::Range<u64>) -> EventCounts {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all(events.map(|number| number.to_string()));
+    ledger.receive_all(numbers(&accepted(server)).iter().map(u64::to_string));
+    ledger.counts()
+}
+
+/// Records that each event arrived once.
+#[track_caller]
+pub(crate) fn record_each_once(scenario: Scenario, counts: EventCounts) {
+    assert_eq!((counts.duplicated, counts.lost), (0, 0), "{counts:?}");
+    Conformance::record("datadog", "fake", scenario, counts.delivered, counts.duplicated, counts.lost);
 }
 
 pub(crate) fn settings(server: &FakeHttp) -> DatadogSettings {

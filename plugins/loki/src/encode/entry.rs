@@ -1,9 +1,13 @@
 //! Entries: a time, a line and structured metadata.
 
 use fapilog_format::json::put_string;
+use fapilog_plugin::text::number::put_u64;
 
 use crate::{
-    encode::varint::{field_bytes, put_bytes, put_varint, varint_bytes},
+    encode::{
+        json_line::put_line,
+        varint::{field_bytes, put_bytes, put_varint, varint_bytes},
+    },
     settings::LokiEncoding,
 };
 
@@ -36,9 +40,9 @@ impl<'out> LokiEntryWriter<'out> {
             }
             LokiEncoding::Json => {
                 out.extend_from_slice(b"[\"");
-                fapilog_plugin::text::number::put_u64(out, unix_nanos);
+                put_u64(out, unix_nanos);
                 out.extend_from_slice(b"\",");
-                put_string(out, line);
+                put_line(line, out);
             }
         }
         Self { encoding, has_metadata: false, out }

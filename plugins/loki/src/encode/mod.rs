@@ -1,6 +1,7 @@
 //! Events become records. It happens on the drain.
 
 pub(crate) mod entry;
+mod json_line;
 pub(crate) mod varint;
 
 use std::{borrow::Cow, sync::Arc, time::SystemTime};

@@ -9,15 +9,15 @@ use std::{
 use fapilog::{format, info, settings::SecretRef, sink::SinkOptions};
 use fapilog_loki::Loki;
 use fapilog_sink_http::settings::AuthSettings;
-use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeRequest, TestCa};
+use fapilog_test_servers::{Conformance, FakeAnswer, FakeHttp, FakeRequest, Scenario, TestCa};
 
 use super::{
-    TIMEOUT, builder, log_numbers, settings, shut_down, started,
+    TIMEOUT, builder, counts, log_numbers, record_each_once, settings, shut_down, started,
     strict_loki::{StrictLimits, StrictLoki},
 };
 
 fn taken(requests: &[Arc<FakeRequest>]) -> usize {
-    requests.iter().filter(|request| request.status() == Some(204)).count()
+    requests.iter().filter(|request| request.is_whole && request.status() == Some(204)).count()
 }
 
 /// The ids of the events that are stored.
@@ -38,6 +38,7 @@ fn a_server_that_is_busy_gets_the_same_request_again_after_the_wait_it_asks_for(
     assert!(start.elapsed() >= Duration::from_secs(1));
     let requests = server.requests();
     assert_eq!((requests.len(), event_ids(&loki).len()), (3, 10));
+    record_each_once(Scenario::Throttled, counts(&loki, 0..10));
     assert!(requests.iter().all(|request| request.body == requests[0].body));
 }
 
@@ -46,17 +47,17 @@ fn a_request_that_is_stored_in_part_is_lost_and_never_sent_again() {
     let server = FakeHttp::start();
     let loki = StrictLoki::on(&server, StrictLimits { line_bytes: 1000, ..StrictLimits::default() });
     let container = started(&settings(&server));
-    let log = container.logger("shop");
-    info!(log, "short", number = 1);
-    info!(log, "long", text = "x".repeat(5000).as_str());
+    log_numbers(&container, 0..9);
+    info!(container.logger("shop"), "long", number = 9, text = "x".repeat(5000).as_str());
     let accounts = shut_down(&container);
-    let stored = loki.entries().len();
     let refused = server.requests().iter().filter(|request| request.status() == Some(400)).count();
-    assert_eq!((stored, refused), (1, 1));
-    // Both events may have been in one request: Loki does not report which it has stored.
-    assert!((1..=2).contains(&accounts.lost_total()), "{accounts}");
-    assert_eq!(accounts.lost_total() + accounts.delivered_total(), 2);
-    assert!(server.requests().len() <= 2);
+    let found = counts(&loki, 0..10);
+    assert_eq!((found.delivered, found.duplicated, found.lost, refused), (9, 0, 1, 1));
+    Conformance::record("loki", "fake", Scenario::Partial, found.delivered, found.duplicated, found.lost);
+    // All events may have been in one request: Loki does not report which it has stored.
+    assert!((1..=10).contains(&accounts.lost_total()), "{accounts}");
+    assert_eq!(accounts.lost_total() + accounts.delivered_total(), 10);
+    assert_eq!(loki.duplicates(), 0);
     let reports: Vec<String> = container.diagnostics().iter().map(ToString::to_string).collect();
     assert!(reports.iter().any(|report| report.contains("because a line is too long")), "{reports:?}");
 }
@@ -80,6 +81,7 @@ fn a_request_that_is_too_large_is_divided_and_each_event_arrives_once() {
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (500, 0), "{accounts}");
     assert_eq!((event_ids(&loki).len(), loki.duplicates()), (500, 0));
+    record_each_once(Scenario::OverTheLimit, counts(&loki, 0..500));
 }
 
 #[test]
@@ -93,15 +95,16 @@ fn a_server_that_is_restarted_in_flight_has_every_event_once() {
         log_numbers(&container, round * 200..round * 200 + 100);
         server.stop();
         log_numbers(&container, round * 200 + 100..round * 200 + 200);
+        let before = server.accepted().len();
         server.restart();
         // At a shutdown with an open breaker, a payload has a single attempt: the sink must have seen that the server is there again.
-        let before = server.accepted().len();
         server.wait_until("request behind the restart", TIMEOUT, |all| taken(all) > before);
     }
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (1000, 0), "{accounts}");
     // A request whose answer was cut is sent again, and Loki drops its entries: same stream, time and line.
     assert_eq!((event_ids(&loki).len(), loki.entries().len()), (1000, 1000));
+    Conformance::record_exactly_once("loki", "fake", Scenario::RestartedInFlight, counts(&loki, 0..1000));
 }
 
 #[test]
@@ -116,9 +119,10 @@ fn an_attempt_that_loki_had_taken_makes_no_second_entry() {
         if is_first.swap(false, std::sync::atomic::Ordering::Relaxed) { FakeAnswer::reset() } else { answer }
     });
     let container = started(&settings(&server));
-    log_numbers(&container, 0..1);
-    assert_eq!(shut_down(&container).delivered_total(), 1);
-    assert_eq!((loki.entries().len(), loki.duplicates()), (1, 1));
+    log_numbers(&container, 0..100);
+    assert_eq!(shut_down(&container).delivered_total(), 100);
+    assert!((1..=100).contains(&loki.duplicates()), "{}", loki.duplicates());
+    record_each_once(Scenario::DuplicatesSuppressed, counts(&loki, 0..100));
 }
 
 #[test]
@@ -130,9 +134,9 @@ fn entries_go_out_by_tls_with_credentials() {
     settings.tls.ca_file = Some(ca.certificate_path());
     settings.auth = AuthSettings::bearer(SecretRef::bytes(b"token".to_vec()));
     let container = started(&settings);
-    log_numbers(&container, 0..10);
-    assert_eq!(shut_down(&container).delivered_total(), 10);
-    assert_eq!(loki.entries().len(), 10);
+    log_numbers(&container, 0..100);
+    assert_eq!(shut_down(&container).delivered_total(), 100);
+    record_each_once(Scenario::Tls, counts(&loki, 0..100));
     assert_eq!(server.requests()[0].header("authorization"), Some("Bearer token"));
 }
 

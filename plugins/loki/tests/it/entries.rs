@@ -3,10 +3,10 @@
 use fapilog::{audit, error, info, warn};
 use fapilog_loki::{LokiEncoding, LokiLine, LokiMetadata};
 use fapilog_sink_http::settings::BodyCompression;
-use fapilog_test_servers::FakeHttp;
+use fapilog_test_servers::{FakeHttp, Scenario};
 
 use super::{
-    log_numbers, settings, shut_down, started,
+    counts, log_numbers, record_each_once, settings, shut_down, started,
     strict_loki::{Pairs, StrictLimits, StrictLoki},
 };
 
@@ -19,12 +19,13 @@ fn events_arrive_as_protobuf_in_snappy_with_level_and_logger_as_labels() {
     let server = FakeHttp::start();
     let loki = StrictLoki::on(&server, StrictLimits::default());
     let container = started(&settings(&server));
-    log_numbers(&container, 0..100);
-    assert_eq!(shut_down(&container).delivered_total(), 100);
+    log_numbers(&container, 0..1000);
+    assert_eq!(shut_down(&container).delivered_total(), 1000);
+    record_each_once(Scenario::Happy, counts(&loki, 0..1000));
     let entries = loki.entries();
     let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["context"]["number"].as_u64();
     let numbers: Vec<_> = entries.iter().map(|entry| number(&entry.line).unwrap()).collect();
-    assert_eq!(numbers, (0..100).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
     let labels = pairs([("level", "info"), ("service_name", "shop")]);
     assert!(entries.iter().all(|entry| entry.labels == labels && entry.metadata.is_empty()));
 }
@@ -46,6 +47,23 @@ fn events_arrive_alike_as_json_that_is_compressed() {
     assert_eq!(entry.line, "a \"quoted\"\nline <b>");
     assert_eq!((entry.metadata["user"].as_str(), entry.metadata["count"].as_str()), ("änn\u{7}", "3"));
     assert_eq!(server.requests()[0].header("content-encoding"), Some("gzip"));
+}
+
+#[test]
+fn each_event_arrives_once_as_json_that_is_compressed() {
+    let server = FakeHttp::start();
+    let loki = StrictLoki::on(&server, StrictLimits::default());
+    let mut settings = settings(&server);
+    settings.encoding = LokiEncoding::Json;
+    settings.request.compression = BodyCompression::Gzip;
+    let container = started(&settings);
+    log_numbers(&container, 0..500);
+    assert_eq!(shut_down(&container).delivered_total(), 500);
+    record_each_once(Scenario::Compressed, counts(&loki, 0..500));
+    for request in server.requests() {
+        assert_eq!(request.header("content-encoding"), Some("gzip"));
+        assert!(request.raw_body.len() < request.body.len());
+    }
 }
 
 #[test]

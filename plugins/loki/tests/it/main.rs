@@ -16,7 +16,8 @@ use fapilog::{
     sink::{DeliveryPolicy, SinkOptions},
 };
 use fapilog_loki::{Loki, LokiSettings};
-use fapilog_test_servers::FakeHttp;
+use fapilog_test_servers::{Conformance, EventCounts, EventLedger, FakeHttp, Scenario};
+use strict_loki::StrictLoki;
 
 /// Far longer than any step of these tests takes.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,6 +49,22 @@ fn shut_down(container: &Container) -> Accounts {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
     accounts
+}
+
+/// How often each of the events with these numbers is stored.
+fn counts(loki: &StrictLoki, numbers: std::ops::Range<u64>) -> EventCounts {
+    let number = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["context"]["number"].to_string();
+    let mut ledger = EventLedger::new();
+    ledger.submit_all(numbers.map(|number| number.to_string()));
+    ledger.receive_all(loki.entries().iter().map(|entry| number(&entry.line)));
+    ledger.counts()
+}
+
+/// Records that each event is stored once.
+#[track_caller]
+fn record_each_once(scenario: Scenario, counts: EventCounts) {
+    assert_eq!((counts.duplicated, counts.lost), (0, 0), "{counts:?}");
+    Conformance::record("loki", "fake", scenario, counts.delivered, counts.duplicated, counts.lost);
 }
 
 fn log_numbers(container: &Container, numbers: std::ops::Range<u64>) {

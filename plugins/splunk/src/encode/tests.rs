@@ -171,3 +171,15 @@ fn the_index_of_a_record_is_read_back() {
     assert_eq!(index_of(br#"{"time":1,"index":"a"}"#), b"");
     assert_eq!(index_of(br#"{"index":"a"#), b"");
 }
+
+#[test]
+fn lines_of_a_sink_that_marks_no_records_are_events_of_their_own() {
+    let mut others = Payload::new(0);
+    others.buffer().extend_from_slice(b"{\"message\":\"a\"}\n\nb\n");
+    let mut payload = Payload::new(0);
+    encoder(&settings(), Json::new()).append_records(&others, &mut payload);
+    let records: Vec<Value> = (0..payload.marked_records())
+        .map(|index| serde_json::from_slice::<Value>(payload.record(index).unwrap()).unwrap()["event"].clone())
+        .collect();
+    assert_eq!(records, [json!({ "message": "a" }), json!("b")]);
+}

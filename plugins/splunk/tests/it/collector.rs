@@ -17,7 +17,9 @@ use fapilog::{
 };
 use fapilog_plugin::sink::SinkFactory;
 use fapilog_splunk::{Splunk, SplunkSettings};
-use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeHttpBuilder, FakeRequest};
+use fapilog_test_servers::{
+    Conformance, EventCounts, EventLedger, FakeAnswer, FakeHttp, FakeHttpBuilder, FakeRequest, Scenario,
+};
 use serde_json::{Deserializer, Value, json};
 
 /// Far longer than any step of these tests takes.
@@ -249,6 +251,21 @@ pub(crate) fn started(settings: &SplunkSettings) -> Container {
     let sink = Splunk::new(settings, Json::new).unwrap();
     let options = SinkOptions::new().delivery(patient(sink.delivery()));
     builder().sink_with("splunk", sink, options).start().unwrap()
+}
+
+/// How often each of the events with these numbers was taken.
+pub(crate) fn counts(numbers: std::ops::Range<u64>, taken: impl IntoIterator<Item = u64>) -> EventCounts {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all(numbers.map(|number| number.to_string()));
+    ledger.receive_all(taken.into_iter().map(|number| number.to_string()));
+    ledger.counts()
+}
+
+/// Records that each event was taken once.
+#[track_caller]
+pub(crate) fn record_each_once(scenario: Scenario, counts: EventCounts) {
+    assert_eq!((counts.duplicated, counts.lost), (0, 0), "{counts:?}");
+    Conformance::record("splunk", "fake", scenario, counts.delivered, counts.duplicated, counts.lost);
 }
 
 pub(crate) fn log_numbers(container: &Container, numbers: std::ops::Range<u64>) {
