@@ -76,6 +76,20 @@ pub trait HttpExchange: 'static {
     }
 }
 
+/// Sends records over a client of its own, such as one of gRPC. It lives on the thread of the sink.
+pub trait RecordsSender: 'static {
+    /// Sends the records as one request, and waits for the outcome, within the time limit of a request.
+    ///
+    /// # Errors
+    /// When not all records are accepted. Indices of [`SinkError::PerRecord`] are those of `records`, from 0.
+    fn send(&mut self, records: &Records<'_>) -> Result<(), ExchangeError>;
+
+    /// Puts the records of a payload into parts that are sent apart, as [`HttpExchange::partition`] does. Default: one part.
+    fn partition(&mut self, records: &Records<'_>) -> Vec<Vec<usize>> {
+        vec![(0..records.len()).collect()]
+    }
+}
+
 /// Why not all records of a request are accepted.
 #[derive(Debug)]
 #[non_exhaustive]
