@@ -28,6 +28,9 @@ pub enum OtlpError {
     /// A record from disk was encoded for HTTP in JSON, and the settings have gRPC now.
     #[error("a record in JSON cannot be sent by gRPC")]
     JsonByGrpc,
+    /// A record from disk is none of this sink.
+    #[error("a record is none of the sink otlp")]
+    UnknownRecord,
     /// The server has taken the request, and rejected some of its records, without a word about which.
     #[error("the server rejected {rejected} of {records} records (partial_success)")]
     PartialSuccess {

@@ -9,6 +9,7 @@ use http::header;
 
 use crate::{
     answer,
+    error::OtlpError,
     frame::{OtlpForm, RecordFrame},
     resource::ResourceBytes,
     wire::{field_len, length_tag, put_field, put_head},
@@ -33,7 +34,7 @@ impl OtlpExchange {
 impl HttpExchange for OtlpExchange {
     fn write(&mut self, records: &Records<'_>, request: &mut OutgoingRequest) -> Result<(), SinkError> {
         let scopes = ScopeGroup::of(records);
-        match common_form(records) {
+        match common_form(records)? {
             OtlpForm::Protobuf => {
                 request.set_default(header::CONTENT_TYPE, "application/x-protobuf");
                 put_protobuf(&self.resource.protobuf, &scopes, &mut request.body);
@@ -55,20 +56,23 @@ impl HttpExchange for OtlpExchange {
     }
 }
 
-/// The records in protobuf, and those in JSON. A payload from disk may have records of the other form: before a restart, the settings were others.
+/// The records in protobuf, those in JSON, and those that are neither. A payload from disk may have records of the other form: before a restart, the settings
+/// were others.
 pub(crate) fn by_form(records: &Records<'_>) -> Vec<Vec<usize>> {
-    let protobuf = |place: &usize| form_of(records.get(*place).unwrap_or_default()) == OtlpForm::Protobuf;
-    let (protobuf, json) = (0..records.len()).partition(protobuf);
-    vec![protobuf, json]
+    let of_form = |form| (0..records.len()).filter(move |place| form_of(records.get(*place)) == form).collect();
+    [Some(OtlpForm::Protobuf), Some(OtlpForm::Json), None].map(of_form).to_vec()
 }
 
-fn form_of(record: &[u8]) -> OtlpForm {
-    RecordFrame::parse(record).map_or(OtlpForm::Protobuf, |frame| frame.form)
+fn form_of(record: Option<&[u8]>) -> Option<OtlpForm> {
+    record.and_then(RecordFrame::parse).map(|frame| frame.form)
 }
 
 /// The form of all records of a part.
-pub(crate) fn common_form(records: &Records<'_>) -> OtlpForm {
-    form_of(records.get(0).unwrap_or_default())
+///
+/// # Errors
+/// When they are no records of this sink: a request without them would be accepted, and they would count as delivered.
+pub(crate) fn common_form(records: &Records<'_>) -> Result<OtlpForm, SinkError> {
+    form_of(records.get(0)).ok_or_else(|| SinkError::permanent(OtlpError::UnknownRecord))
 }
 
 /// The records of a scope.
@@ -163,14 +167,26 @@ mod tests {
         let payload = payload(&[(json, "{}"), (protobuf, ""), (json, "{\"flags\":1}")]);
         let resource = ResourceBytes { protobuf: Vec::new(), json: b"{}".to_vec() };
         let parts = OtlpExchange::new(resource).partition(&Records::new(&payload, &[0, 1, 2]));
-        assert_eq!(parts, [vec![1], vec![0, 2]]);
+        assert_eq!(parts, [vec![1], vec![0, 2], vec![]]);
         let records = Records::new(&payload, &[0, 2]);
-        assert_eq!(common_form(&records), json);
+        assert_eq!(common_form(&records).unwrap(), json);
         let mut body = Vec::new();
         put_json(b"{}", &ScopeGroup::of(&records), &mut body);
         let expected =
             r#"{"resourceLogs":[{"resource":{},"scopeLogs":[{"scope":{"name":"s"},"logRecords":[{},{"flags":1}]}]}]}"#;
         assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+
+    #[test]
+    fn records_that_are_none_of_this_sink_are_refused_alone() {
+        let mut payload = payload(&[(OtlpForm::Protobuf, "")]);
+        payload.buffer().extend_from_slice(b"a line\n");
+        payload.end_record();
+        let resource = ResourceBytes { protobuf: Vec::new(), json: b"{}".to_vec() };
+        let parts = OtlpExchange::new(resource).partition(&Records::new(&payload, &[0, 1]));
+        assert_eq!(parts, [vec![0], vec![], vec![1]]);
+        let error = common_form(&Records::new(&payload, &[1])).unwrap_err();
+        assert!(matches!(error, SinkError::Other(_)), "{error:?}");
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct CallAnswer {
 
 /// Why a call has no answer.
 #[derive(Debug)]
-pub(super) enum CallError {
+pub(super) enum GrpcCallError {
     Connect(ConnectError),
     Timeout,
     Broken(io::Error),
@@ -58,7 +58,7 @@ pub(super) enum CallError {
 enum StepError {
     /// The server cannot have processed the call, or has closed the connection before it answered.
     Closed(h2::Error),
-    Other(CallError),
+    Other(GrpcCallError),
 }
 
 /// The one connection of a shard's sink.
@@ -70,17 +70,17 @@ pub(super) struct GrpcConnections {
     connect_timeout: Duration,
     idle_timeout: Duration,
     runtime: Option<Runtime>,
-    current: Option<OpenConnection>,
+    current: Option<GrpcConnection>,
 }
 
 /// A connection that is open, as far as is known.
-struct OpenConnection {
+struct GrpcConnection {
     client: SendRequest<Bytes>,
     task: JoinHandle<()>,
     used_at: Instant,
 }
 
-impl Drop for OpenConnection {
+impl Drop for GrpcConnection {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -101,13 +101,13 @@ impl GrpcConnections {
         }
     }
 
-    /// Makes a call. One on a connection that was kept, and that turns out to be closed, is made once more on a new one.
+    /// Makes a call. If it is on a kept connection that the server has closed, it is made once more on a new one.
     pub(super) fn call(
         &mut self,
         request: &Request<()>,
         body: &Bytes,
         deadline: Instant,
-    ) -> Result<CallAnswer, CallError> {
+    ) -> Result<CallAnswer, GrpcCallError> {
         self.current = self.current.take().filter(|open| open.used_at.elapsed() < self.idle_timeout);
         let is_reused = self.current.is_some();
         match self.attempt(request, body, deadline) {
@@ -121,7 +121,7 @@ impl GrpcConnections {
     fn attempt(&mut self, request: &Request<()>, body: &Bytes, deadline: Instant) -> Result<CallAnswer, StepError> {
         let runtime = match self.runtime.take() {
             Some(runtime) => runtime,
-            None => new_runtime().map_err(|error| StepError::Other(CallError::Broken(error)))?,
+            None => new_runtime().map_err(|error| StepError::Other(GrpcCallError::Broken(error)))?,
         };
         let result = self.attempt_on(&runtime, request, body, deadline);
         self.runtime = Some(runtime);
@@ -141,24 +141,25 @@ impl GrpcConnections {
             None => self.connect(runtime, deadline).map_err(StepError::Other)?,
         };
         let call = exchange(open.client.clone(), request, body.clone());
-        let answer = runtime.block_on(within(deadline, call)).unwrap_or(Err(StepError::Other(CallError::Timeout)))?;
+        let answer =
+            runtime.block_on(within(deadline, call)).unwrap_or(Err(StepError::Other(GrpcCallError::Timeout)))?;
         open.used_at = Instant::now();
         self.current = Some(open);
         Ok(answer)
     }
 
-    fn connect(&mut self, runtime: &Runtime, deadline: Instant) -> Result<OpenConnection, CallError> {
+    fn connect(&mut self, runtime: &Runtime, deadline: Instant) -> Result<GrpcConnection, GrpcCallError> {
         let deadline = deadline.min(Instant::now() + self.connect_timeout);
-        let stream = self.dialer.connect_tcp(deadline).map_err(CallError::Connect)?;
-        let name = self.dialer.server_name().map_err(CallError::Connect)?;
+        let stream = self.dialer.connect_tcp(deadline).map_err(GrpcCallError::Connect)?;
+        let name = self.dialer.server_name().map_err(GrpcCallError::Connect)?;
         let tls = self.tls.as_ref().zip(name).map(|(tls, name)| {
             let mut config = (*tls.client_config()).clone();
             config.alpn_protocols = vec![ALPN.to_vec()];
             (TlsConnector::from(Arc::new(config)), name)
         });
         let (host, port, limit) = (self.host.clone(), self.port, self.connect_timeout);
-        let failed = |source| CallError::Connect(ConnectError::Handshake { host: host.clone(), port, source });
-        let timeout = || CallError::Connect(ConnectError::Timeout { host: host.clone(), port, limit });
+        let failed = |source| GrpcCallError::Connect(ConnectError::Handshake { host: host.clone(), port, source });
+        let timeout = || GrpcCallError::Connect(ConnectError::Timeout { host: host.clone(), port, limit });
         let opening = async {
             stream.set_nonblocking(true)?;
             let stream = TcpStream::from_std(stream)?;
@@ -181,7 +182,7 @@ async fn within<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     tokio::time::timeout_at(deadline.into(), future).await.ok()
 }
 
-async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> io::Result<OpenConnection> {
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> io::Result<GrpcConnection> {
     let mut builder = h2::client::Builder::new();
     builder
         .enable_push(false)
@@ -193,7 +194,7 @@ async fn handshake<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S
         // Its error comes out of the calls.
         let _ = connection.await;
     });
-    Ok(OpenConnection { client, task, used_at: Instant::now() })
+    Ok(GrpcConnection { client, task, used_at: Instant::now() })
 }
 
 /// A call: the request, and its answer up to the end of the trailers.
@@ -208,18 +209,18 @@ async fn exchange(client: SendRequest<Bytes>, request: &Request<()>, body: Bytes
 async fn read_answer(answer: ResponseFuture) -> Result<CallAnswer, StepError> {
     let (head, mut stream) = answer.await.map_err(before_answer)?.into_parts();
     let body = read_body(&mut stream).await.map_err(StepError::Other)?;
-    let trailers = stream.trailers().await.map_err(|error| StepError::Other(CallError::Broken(io_error(error))))?;
+    let trailers = stream.trailers().await.map_err(|error| StepError::Other(GrpcCallError::Broken(io_error(error))))?;
     Ok(CallAnswer { status: head.status, headers: head.headers, body, trailers: trailers.unwrap_or_default() })
 }
 
-async fn read_body(stream: &mut RecvStream) -> Result<Vec<u8>, CallError> {
-    let broken = |error| CallError::Broken(io_error(error));
+async fn read_body(stream: &mut RecvStream) -> Result<Vec<u8>, GrpcCallError> {
+    let broken = |error| GrpcCallError::Broken(io_error(error));
     let mut body = Vec::new();
     while let Some(data) = stream.data().await {
         let data = data.map_err(broken)?;
         stream.flow_control().release_capacity(data.len()).map_err(broken)?;
         if body.len() + data.len() > ANSWER_BYTES_MAX {
-            return Err(CallError::InvalidAnswer("the answer is longer than 64 KiB"));
+            return Err(GrpcCallError::InvalidAnswer("the answer is longer than 64 KiB"));
         }
         body.extend_from_slice(&data);
     }
@@ -233,7 +234,7 @@ fn before_answer(error: h2::Error) -> StepError {
     if error.is_io() || error.is_go_away() || is_refused {
         StepError::Closed(error)
     } else {
-        StepError::Other(CallError::Broken(io_error(error)))
+        StepError::Other(GrpcCallError::Broken(io_error(error)))
     }
 }
 
@@ -246,9 +247,9 @@ fn io_error(error: h2::Error) -> io::Error {
 }
 
 impl StepError {
-    fn into_call(self) -> CallError {
+    fn into_call(self) -> GrpcCallError {
         match self {
-            Self::Closed(error) => CallError::Broken(io_error(error)),
+            Self::Closed(error) => GrpcCallError::Broken(io_error(error)),
             Self::Other(error) => error,
         }
     }

@@ -7,7 +7,7 @@
 //! | `status` | the status of a call, and which of them lead to another attempt |
 //!
 //! The runtime runs on the sink's own thread, and only while a call waits: between calls nothing reads the connection. A connection that the server has
-//! closed in the meantime is noticed by the next call, which is then sent once more on a new one.
+//! closed in the meantime fails in the next call, which is then sent once more on a new one.
 
 mod connection;
 mod message;
@@ -26,8 +26,8 @@ use fapilog_sink_http::{
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header};
 
 use self::{
-    connection::{CallAnswer, CallError, GrpcConnections},
-    status::GrpcStatus,
+    connection::{CallAnswer, GrpcCallError, GrpcConnections},
+    status::CallStatus,
 };
 use crate::{
     answer,
@@ -82,8 +82,8 @@ impl GrpcSender {
     }
 
     fn outcome(&mut self, answer: &CallAnswer, records: usize) -> Result<(), ExchangeError> {
-        let status = GrpcStatus::of(answer);
-        if status.as_ref().is_some_and(GrpcStatus::refuses_credentials) {
+        let status = CallStatus::of(answer);
+        if status.as_ref().is_some_and(CallStatus::refuses_credentials) {
             self.target.suspect_credentials();
         }
         match status {
@@ -99,7 +99,7 @@ impl GrpcSender {
 
 impl RecordsSender for GrpcSender {
     fn send(&mut self, records: &Records<'_>) -> Result<(), ExchangeError> {
-        if common_form(records) == OtlpForm::Json {
+        if common_form(records)? == OtlpForm::Json {
             return Err(SinkError::permanent(OtlpError::JsonByGrpc).into());
         }
         let failed = |error: HttpError| error.into_sink_error();
@@ -117,12 +117,12 @@ impl RecordsSender for GrpcSender {
     }
 }
 
-fn http_error(error: CallError, limit: Duration) -> HttpError {
+fn http_error(error: GrpcCallError, limit: Duration) -> HttpError {
     match error {
-        CallError::Connect(error) => HttpError::Connect(error),
-        CallError::Timeout => HttpError::Timeout { limit },
-        CallError::Broken(error) => HttpError::Broken(error),
-        CallError::InvalidAnswer(reason) => HttpError::InvalidAnswer(reason.into()),
+        GrpcCallError::Connect(error) => HttpError::Connect(error),
+        GrpcCallError::Timeout => HttpError::Timeout { limit },
+        GrpcCallError::Broken(error) => HttpError::Broken(error),
+        GrpcCallError::InvalidAnswer(reason) => HttpError::InvalidAnswer(reason.into()),
     }
 }
 
@@ -146,5 +146,41 @@ fn put_own_headers(headers: &mut HeaderMap, timeout: Duration, compression: Opti
     }
     if let Some(compression) = compression {
         headers.insert("grpc-encoding", HeaderValue::from_static(compression));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use fapilog_plugin::sink::Payload;
+    use fapilog_sink_http::settings::HttpSettings;
+
+    use super::*;
+    use crate::frame::RecordFrame;
+
+    #[test]
+    fn a_record_in_json_is_refused_without_a_connection() {
+        let target = HttpSettings::new("http://127.0.0.1:1").target().unwrap();
+        let mut sender = GrpcSender::new(target, ResourceBytes { protobuf: Vec::new(), json: Vec::new() });
+        let mut payload = Payload::new(0);
+        RecordFrame::put_front(OtlpForm::Json, b"\"s\"", payload.buffer());
+        payload.end_record();
+        let start = Instant::now();
+        let error = sender.send(&Records::new(&payload, &[0])).unwrap_err();
+        assert!(format!("{error:?}").contains("JsonByGrpc"), "{error:?}");
+        assert!(start.elapsed().as_secs() < 5);
+    }
+
+    #[test]
+    fn a_call_goes_to_the_method_at_the_authority_of_the_url() {
+        for (url, expected) in [
+            ("http://localhost:4317", "http://localhost:4317"),
+            ("https://otlp.example.com/", "https://otlp.example.com"),
+            ("http://[::1]:4317", "http://[::1]:4317"),
+        ] {
+            let target = HttpSettings::new(url).target().unwrap();
+            assert_eq!(uri(&target).unwrap().to_string(), format!("{expected}{PATH}"));
+        }
     }
 }

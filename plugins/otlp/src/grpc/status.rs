@@ -51,7 +51,7 @@ mod code {
 
 /// The status of a call.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct GrpcStatus {
+pub(super) struct CallStatus {
     code: i32,
     message: String,
     /// `RetryInfo.retry_delay` of the details.
@@ -59,7 +59,7 @@ pub(super) struct GrpcStatus {
     is_too_large: bool,
 }
 
-impl GrpcStatus {
+impl CallStatus {
     /// The status of an answer: that of the trailers, which may be in the head, or else that of HTTP. `None` for an answer that breaks the protocol.
     pub(super) fn of(answer: &CallAnswer) -> Option<Self> {
         Self::of_headers(&answer.trailers)
@@ -145,7 +145,7 @@ fn shown(text: &str) -> String {
     line.collect::<String>().trim().to_owned()
 }
 
-/// Reads the text of `grpc-message`. What is not encoded as it should be stays as it is.
+/// Reads the text of `grpc-message`. A part that is not encoded as it should be stays as it is.
 fn percent_decoded(text: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut left = text;
@@ -181,7 +181,7 @@ fn bytes(field: WireField<'_>) -> Option<&[u8]> {
     }
 }
 
-/// The delay of an `Any` that is a `RetryInfo`. One without a delay is zero.
+/// The delay of an `Any` that is a `RetryInfo`; zero if it has none.
 fn retry_delay_of(any: &[u8]) -> Option<Duration> {
     let is_retry_info = last_field(any, 1, bytes)?.ends_with(b"/google.rpc.RetryInfo");
     let info = last_field(any, 2, bytes).unwrap_or_default();
@@ -200,8 +200,8 @@ mod tests {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
-    fn status(pairs: &[(&'static str, &str)]) -> GrpcStatus {
-        GrpcStatus::of_headers(&headers(pairs)).unwrap()
+    fn status(pairs: &[(&'static str, &str)]) -> CallStatus {
+        CallStatus::of_headers(&headers(pairs)).unwrap()
     }
 
     /// `google.rpc.Status { code: 8, message: "busy", details: [RetryInfo { retry_delay: 2.5 s }] }`.
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn an_answer_without_a_status_has_that_of_http() {
-        let of = |status: u16| GrpcStatus::of_http(StatusCode::from_u16(status).unwrap()).map(|status| status.code);
+        let of = |status: u16| CallStatus::of_http(StatusCode::from_u16(status).unwrap()).map(|status| status.code);
         assert_eq!(
             [200, 400, 401, 403, 404, 429, 503, 500].map(of),
             [None, Some(13), Some(16), Some(7), Some(12), Some(14), Some(14), Some(2)]
