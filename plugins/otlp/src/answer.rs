@@ -25,19 +25,30 @@ use crate::{
 pub(crate) fn outcome(answer: &HttpAnswer, records: usize) -> Result<(), ExchangeError> {
     let status = answer.status().as_u16();
     match status {
-        200..=299 => match rejected_records(answer).min(records) {
-            0 => Ok(()),
-            // The server does not name them: the last ones stand for them, so that the counts are right.
-            rejected => {
-                let error = OtlpError::PartialSuccess { rejected, records };
-                Err(SinkError::rejected((records - rejected..records).collect::<Vec<_>>(), error).into())
-            }
-        },
+        200..=299 => accepted(rejected_records(answer), records),
         413 => Err(ExchangeError::TooLarge),
         429 | 502 | 503 | 504 => Err(retryable(answer)),
         400..=599 => Err(SinkError::permanent(refused(answer)).into()),
         _ => answer.outcome(),
     }
+}
+
+/// The outcome of a request that was accepted, but for so many records.
+fn accepted(rejected: usize, records: usize) -> Result<(), ExchangeError> {
+    match rejected.min(records) {
+        0 => Ok(()),
+        // The server does not name them: the last ones stand for them, so that the counts are right.
+        rejected => {
+            let error = OtlpError::PartialSuccess { rejected, records };
+            Err(SinkError::rejected((records - rejected..records).collect::<Vec<_>>(), error).into())
+        }
+    }
+}
+
+/// The outcome of a request that was accepted with this `ExportLogsServiceResponse`.
+#[cfg(feature = "grpc")]
+pub(crate) fn rejected_outcome(response: &[u8], records: usize) -> Result<(), ExchangeError> {
+    accepted(count(rejected_in_protobuf(response)), records)
 }
 
 fn retryable(answer: &HttpAnswer) -> ExchangeError {
@@ -59,6 +70,10 @@ fn is_json(answer: &HttpAnswer) -> bool {
 /// status.
 fn rejected_records(answer: &HttpAnswer) -> usize {
     let rejected = if is_json(answer) { rejected_in_json(answer.body()) } else { rejected_in_protobuf(answer.body()) };
+    count(rejected)
+}
+
+fn count(rejected: Option<i64>) -> usize {
     usize::try_from(rejected.unwrap_or_default()).unwrap_or_default()
 }
 
@@ -115,7 +130,7 @@ fn status_code(answer: &HttpAnswer) -> Option<i32> {
     i32::try_from(code).ok()
 }
 
-fn varint(field: WireField<'_>) -> Option<u64> {
+pub(crate) fn varint(field: WireField<'_>) -> Option<u64> {
     match field {
         WireField::Varint(n) => Some(n),
         _ => None,
@@ -123,21 +138,43 @@ fn varint(field: WireField<'_>) -> Option<u64> {
 }
 
 /// The last field of this number in a message. `None` also for bytes that are no message.
-fn last_field<'a, T>(mut message: &'a [u8], wanted: u64, read: impl Fn(WireField<'a>) -> Option<T>) -> Option<T> {
+pub(crate) fn last_field<'a, T>(
+    message: &'a [u8],
+    wanted: u64,
+    read: impl Fn(WireField<'a>) -> Option<T>,
+) -> Option<T> {
     let mut found = None;
-    while !message.is_empty() {
-        let (number, field, behind) = take_field(message)?;
+    each_field(message, |number, field| {
         if number == wanted {
             found = read(field);
         }
+    })?;
+    found
+}
+
+/// Reads the fields of a message. `None` for bytes that are no message, behind the fields that can be read.
+pub(crate) fn each_field<'a>(mut message: &'a [u8], mut read: impl FnMut(u64, WireField<'a>)) -> Option<()> {
+    while !message.is_empty() {
+        let (number, field, behind) = take_field(message)?;
+        read(number, field);
         message = behind;
     }
-    found
+    Some(())
 }
 
 /// The code of an answer, as the end of an error's text.
 #[derive(Debug)]
 pub(crate) struct StatusCodeText(pub(crate) Option<i32>);
+
+/// The text of a server, as the end of an error's text.
+#[derive(Debug)]
+pub(crate) struct ShownText<'a>(pub(crate) &'a str);
+
+impl fmt::Display for ShownText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
 
 /// The names of the codes, from 0 on.
 const CODE_NAMES: [&str; 17] = [

@@ -15,6 +15,8 @@ use crate::{
 const LOGS_PATH: &str = "/v1/logs";
 /// Where a Collector on this machine listens.
 const DEFAULT_URL: &str = "http://localhost:4318/v1/logs";
+/// Where it listens for gRPC.
+const DEFAULT_GRPC_URL: &str = "http://localhost:4317";
 
 /// Headers that the sink sets itself.
 const OWN_HEADERS: [&str; 7] =
@@ -51,10 +53,13 @@ impl CompleteSettings {
             resource: Resource::of_this_process(),
             given_by: Vec::new(),
         };
-        complete.set_url(&variables.exporter("ENDPOINT", "LOGS_ENDPOINT"));
-        if settings.protocol.is_none() {
-            complete.protocol = variables.protocol().unwrap_or_default();
+        if settings.protocol.is_none()
+            && let Some((name, protocol)) = variables.protocol()
+        {
+            complete.protocol = protocol;
+            complete.given_by.push(("protocol", name));
         }
+        complete.set_url(&variables.exporter("ENDPOINT", "LOGS_ENDPOINT"));
         complete.set_request(&mut variables);
         complete.set_tls(&mut variables);
         complete.headers = variables.headers();
@@ -75,8 +80,15 @@ impl CompleteSettings {
     }
 
     fn set_url(&mut self, variable: &Option<OtelVariable>) {
+        let is_grpc = self.protocol == OtlpProtocol::Grpc;
         let url = &mut self.http.url;
         match variable {
+            _ if is_grpc && !url.is_empty() => {}
+            Some(OtelVariable { name, value }) if is_grpc => {
+                *url = value.clone();
+                self.given_by.push(("url", name));
+            }
+            None if is_grpc => *url = DEFAULT_GRPC_URL.to_owned(),
             _ if !url.is_empty() => {
                 if !has_path(url) {
                     *url = with_logs_path(url);
@@ -190,14 +202,16 @@ impl OtelVariables<'_> {
         name(logs_end).and_then(|name| self.get(name)).or_else(|| name(end).and_then(|name| self.get(name)))
     }
 
-    fn protocol(&mut self) -> Option<OtlpProtocol> {
+    fn protocol(&mut self) -> Option<(&'static str, OtlpProtocol)> {
         let OtelVariable { name, value } = self.exporter("PROTOCOL", "LOGS_PROTOCOL")?;
         let protocol = match value.trim() {
             "http/protobuf" => Some(OtlpProtocol::HttpProtobuf),
             "http/json" => Some(OtlpProtocol::HttpJson),
+            "grpc" => Some(OtlpProtocol::Grpc),
             _ => None,
         };
-        self.valid(protocol, name, &value, "allowed are http/protobuf, http/json; the sink has no gRPC")
+        let allowed = "allowed are http/protobuf, http/json, grpc";
+        self.valid(protocol, name, &value, allowed).map(|protocol| (name, protocol))
     }
 
     fn timeout(&mut self) -> Option<(&'static str, Duration)> {
@@ -297,6 +311,17 @@ mod tests {
         complete(&settings, variables).0.http.url
     }
 
+    #[test]
+    fn the_endpoint_of_grpc_is_as_it_is() {
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        let of_logs = [("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"), ("OTEL_EXPORTER_OTLP_LOGS_PROTOCOL", "grpc")];
+        assert_eq!(url("", &[grpc]), "http://localhost:4317");
+        assert_eq!(url("", &of_logs), "http://localhost:4317");
+        assert_eq!(url("", &[grpc, ENDPOINT]), ENDPOINT.1);
+        assert_eq!(url("", &[grpc, ENDPOINT, LOGS_ENDPOINT]), LOGS_ENDPOINT.1);
+        assert_eq!(url("https://own.example", &[grpc, ENDPOINT]), "https://own.example");
+    }
+
     const ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://all.example/base/");
     const LOGS_ENDPOINT: (&str, &str) = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://logs.example");
 
@@ -369,7 +394,7 @@ mod tests {
         let (complete, problems) = complete(
             &OtlpSettings::default(),
             &[
-                ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                ("OTEL_EXPORTER_OTLP_PROTOCOL", "thrift"),
                 ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
                 ("OTEL_EXPORTER_OTLP_COMPRESSION", "brotli"),
                 ("OTEL_EXPORTER_OTLP_HEADERS", "api-key hunter2"),
@@ -377,7 +402,7 @@ mod tests {
             ],
         );
         let starts = [
-            "OTEL_EXPORTER_OTLP_PROTOCOL is \"grpc\"; allowed are http/protobuf, http/json",
+            "OTEL_EXPORTER_OTLP_PROTOCOL is \"thrift\"; allowed are http/protobuf, http/json, grpc",
             "OTEL_EXPORTER_OTLP_TIMEOUT is \"10s\"; it must be a number of milliseconds",
             "OTEL_EXPORTER_OTLP_COMPRESSION is \"brotli\"; allowed are gzip, none",
             "OTEL_EXPORTER_OTLP_HEADERS is [redacted]; it must be pairs name=value",

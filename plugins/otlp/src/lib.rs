@@ -1,6 +1,4 @@
-//! The sink `otlp`: events as log records of OpenTelemetry, by OTLP over HTTP, in protobuf or in JSON.
-//!
-//! OTLP over gRPC is not a part of it.
+//! The sink `otlp`: events as log records of OpenTelemetry, by OTLP over HTTP in protobuf or in JSON, and, with the feature `grpc`, by gRPC.
 //!
 //! # Variables
 //!
@@ -23,6 +21,9 @@ mod encode;
 mod environment;
 mod error;
 mod frame;
+#[cfg(feature = "grpc")]
+mod grpc;
+mod protocol;
 mod registration;
 mod request;
 mod resource;

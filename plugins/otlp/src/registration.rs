@@ -18,7 +18,7 @@ register_plugin!(register);
 pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
     let about = Metadata::new("otlp", env!("CARGO_PKG_VERSION"))
         .author("fapilog")
-        .description("Sends events as logs of OpenTelemetry, by OTLP over HTTP in protobuf or in JSON");
+        .description("Sends events as logs of OpenTelemetry, by OTLP over HTTP or gRPC, in protobuf or in JSON");
     registry.register_sink(about, |settings| {
         let own: OtlpSettings = settings.read()?;
         Ok(Arc::new(Otlp::with_variables(&own, &|name| std::env::var_os(name))?))

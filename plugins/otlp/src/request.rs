@@ -9,9 +9,9 @@ use http::header;
 
 use crate::{
     answer,
-    frame::RecordFrame,
+    error::OtlpError,
+    frame::{OtlpForm, RecordFrame},
     resource::ResourceBytes,
-    settings::OtlpProtocol,
     wire::{field_len, length_tag, put_field, put_head},
 };
 
@@ -34,12 +34,12 @@ impl OtlpExchange {
 impl HttpExchange for OtlpExchange {
     fn write(&mut self, records: &Records<'_>, request: &mut OutgoingRequest) -> Result<(), SinkError> {
         let scopes = ScopeGroup::of(records);
-        match protocol_of(records) {
-            OtlpProtocol::HttpProtobuf => {
+        match common_form(records)? {
+            OtlpForm::Protobuf => {
                 request.set_default(header::CONTENT_TYPE, "application/x-protobuf");
                 put_protobuf(&self.resource.protobuf, &scopes, &mut request.body);
             }
-            OtlpProtocol::HttpJson => {
+            OtlpForm::Json => {
                 request.set_default(header::CONTENT_TYPE, "application/json");
                 put_json(&self.resource.json, &scopes, &mut request.body);
             }
@@ -51,31 +51,39 @@ impl HttpExchange for OtlpExchange {
         answer::outcome(answer, records.len())
     }
 
-    /// A payload from disk may have records of the other form: before a restart, the settings were others.
     fn partition(&mut self, records: &Records<'_>) -> Vec<Vec<usize>> {
-        let protobuf = |place: &usize| form_of(records.get(*place).unwrap_or_default()) == OtlpProtocol::HttpProtobuf;
-        let (protobuf, json) = (0..records.len()).partition(protobuf);
-        vec![protobuf, json]
+        by_form(records)
     }
 }
 
-fn form_of(record: &[u8]) -> OtlpProtocol {
-    RecordFrame::parse(record).map_or(OtlpProtocol::HttpProtobuf, |frame| frame.protocol)
+/// The records in protobuf, those in JSON, and those that are neither. A payload from disk may have records of the other form: before a restart, the settings
+/// were others.
+pub(crate) fn by_form(records: &Records<'_>) -> Vec<Vec<usize>> {
+    let of_form = |form| (0..records.len()).filter(move |place| form_of(records.get(*place)) == form).collect();
+    [Some(OtlpForm::Protobuf), Some(OtlpForm::Json), None].map(of_form).to_vec()
 }
 
-fn protocol_of(records: &Records<'_>) -> OtlpProtocol {
-    form_of(records.get(0).unwrap_or_default())
+fn form_of(record: Option<&[u8]>) -> Option<OtlpForm> {
+    record.and_then(RecordFrame::parse).map(|frame| frame.form)
+}
+
+/// The form of all records of a part.
+///
+/// # Errors
+/// When they are no records of this sink: a request without them would be accepted, and they would count as delivered.
+pub(crate) fn common_form(records: &Records<'_>) -> Result<OtlpForm, SinkError> {
+    form_of(records.get(0)).ok_or_else(|| SinkError::permanent(OtlpError::UnknownRecord))
 }
 
 /// The records of a scope.
-struct ScopeGroup<'a> {
+pub(crate) struct ScopeGroup<'a> {
     scope: &'a [u8],
     records: Vec<&'a [u8]>,
 }
 
 impl<'a> ScopeGroup<'a> {
     /// The records by their scopes, in the order in which the scopes come first. Within a scope, records stay in order.
-    fn of(records: &Records<'a>) -> Vec<Self> {
+    pub(crate) fn of(records: &Records<'a>) -> Vec<Self> {
         let mut groups: Vec<Self> = Vec::new();
         let mut places = std::collections::HashMap::new();
         let mut last = None;
@@ -104,7 +112,7 @@ impl<'a> ScopeGroup<'a> {
 }
 
 /// Appends the request. `resource` is the message `Resource`.
-fn put_protobuf(resource: &[u8], scopes: &[ScopeGroup<'_>], out: &mut Vec<u8>) {
+pub(crate) fn put_protobuf(resource: &[u8], scopes: &[ScopeGroup<'_>], out: &mut Vec<u8>) {
     let lengths: Vec<usize> = scopes.iter().map(ScopeGroup::protobuf_len).collect();
     let len = field_len(resource.len()) + lengths.iter().map(|len| field_len(*len)).sum::<usize>();
     out.reserve(field_len(len));
@@ -143,10 +151,10 @@ mod tests {
 
     use super::*;
 
-    fn payload(records: &[(OtlpProtocol, &str)]) -> Payload {
+    fn payload(records: &[(OtlpForm, &str)]) -> Payload {
         let mut payload = Payload::new(0);
-        for (protocol, record) in records {
-            RecordFrame::put_front(*protocol, b"\"s\"", payload.buffer());
+        for (form, record) in records {
+            RecordFrame::put_front(*form, b"\"s\"", payload.buffer());
             payload.buffer().extend_from_slice(record.as_bytes());
             payload.end_record();
         }
@@ -155,13 +163,13 @@ mod tests {
 
     #[test]
     fn records_of_the_other_form_are_sent_apart_as_they_were_encoded() {
-        let (protobuf, json) = (OtlpProtocol::HttpProtobuf, OtlpProtocol::HttpJson);
+        let (protobuf, json) = (OtlpForm::Protobuf, OtlpForm::Json);
         let payload = payload(&[(json, "{}"), (protobuf, ""), (json, "{\"flags\":1}")]);
         let resource = ResourceBytes { protobuf: Vec::new(), json: b"{}".to_vec() };
         let parts = OtlpExchange::new(resource).partition(&Records::new(&payload, &[0, 1, 2]));
-        assert_eq!(parts, [vec![1], vec![0, 2]]);
+        assert_eq!(parts, [vec![1], vec![0, 2], vec![]]);
         let records = Records::new(&payload, &[0, 2]);
-        assert_eq!(protocol_of(&records), json);
+        assert_eq!(common_form(&records).unwrap(), json);
         let mut body = Vec::new();
         put_json(b"{}", &ScopeGroup::of(&records), &mut body);
         let expected =
@@ -170,8 +178,20 @@ mod tests {
     }
 
     #[test]
+    fn records_that_are_none_of_this_sink_are_refused_alone() {
+        let mut payload = payload(&[(OtlpForm::Protobuf, "")]);
+        payload.buffer().extend_from_slice(b"a line\n");
+        payload.end_record();
+        let resource = ResourceBytes { protobuf: Vec::new(), json: b"{}".to_vec() };
+        let parts = OtlpExchange::new(resource).partition(&Records::new(&payload, &[0, 1]));
+        assert_eq!(parts, [vec![0], vec![], vec![1]]);
+        let error = common_form(&Records::new(&payload, &[1])).unwrap_err();
+        assert!(matches!(error, SinkError::Other(_)), "{error:?}");
+    }
+
+    #[test]
     fn a_request_in_protobuf_is_as_documented() {
-        let payload = payload(&[(OtlpProtocol::HttpProtobuf, "\x10\x09")]);
+        let payload = payload(&[(OtlpForm::Protobuf, "\x10\x09")]);
         let mut body = Vec::new();
         put_protobuf(b"", &ScopeGroup::of(&Records::new(&payload, &[0])), &mut body);
         // resource_logs { resource {}, scope_logs { scope { name: "\"s\"" }, log_records { severity_number: 9 } } }

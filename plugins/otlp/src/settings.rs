@@ -6,7 +6,7 @@ use fapilog_plugin::named_enum;
 use fapilog_sink_http::http_settings;
 
 named_enum! {
-    /// The form of requests. OTLP over gRPC is not among them.
+    /// The form of requests.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
     #[non_exhaustive]
     pub enum OtlpProtocol {
@@ -15,13 +15,16 @@ named_enum! {
         HttpProtobuf = "http/protobuf",
         /// JSON over HTTP.
         HttpJson = "http/json",
+        /// Protobuf by gRPC. It needs the feature `grpc` of this crate.
+        Grpc = "grpc",
     }
 }
 
 http_settings! {
     /// The settings of the sink `otlp`: these, and those of [all HTTP sinks](fapilog_sink_http::settings).
     ///
-    /// A setting that is left out is read from the [variables](crate) of OpenTelemetry, and a `url` without a path gets `/v1/logs`.
+    /// A setting that is left out is read from the [variables](crate) of OpenTelemetry, and a `url` without a path gets `/v1/logs`, but not
+    /// for gRPC.
     #[derive(Debug, Clone)]
     #[non_exhaustive]
     pub struct OtlpSettings {

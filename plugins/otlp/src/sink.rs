@@ -6,12 +6,16 @@ use fapilog_plugin::{
     problem::{Problem, SettingsError},
     sink::{Assurances, DeliveryPolicy, Sink, SinkContext, SinkError, SinkFactory},
 };
-use fapilog_sink_http::sink::HttpSink;
+use fapilog_sink_http::{settings::HttpTarget, sink::HttpSink};
 
+#[cfg(feature = "grpc")]
+use crate::grpc::GrpcSender;
 use crate::{
     encode::{JsonRecords, ProtobufRecords},
     environment::{CompleteSettings, OtelLookup},
+    protocol,
     request::OtlpExchange,
+    resource::ResourceBytes,
     settings::{OtlpProtocol, OtlpSettings},
 };
 
@@ -46,6 +50,7 @@ impl Otlp {
         if settings.resource.contains_key("") {
             problems.push(Problem::new("resource", "\"\"", "an attribute must have a name"));
         }
+        problems.extend(protocol::check(&complete).into_iter().map(|problem| complete.with_variable(problem)));
         let target = complete.http.target().map_err(|found| {
             problems.extend(found.into_iter().map(|problem| complete.with_variable(problem)));
         });
@@ -54,16 +59,31 @@ impl Otlp {
             target = target.default_header(name, value);
         }
         let resource = complete.resource.bytes();
-        let exchange = move || OtlpExchange::new(resource.clone());
+        let exchange = {
+            let resource = resource.clone();
+            move || OtlpExchange::new(resource.clone())
+        };
         let has_places = settings.call_site;
         let http = match complete.protocol {
             OtlpProtocol::HttpProtobuf => {
                 HttpSink::new("otlp", target, move || ProtobufRecords::new(has_places), exchange)
             }
             OtlpProtocol::HttpJson => HttpSink::new("otlp", target, move || JsonRecords::new(has_places), exchange),
+            OtlpProtocol::Grpc => grpc_sink(target, resource, has_places)?,
         };
         Ok(Self { http })
     }
+}
+
+#[cfg(feature = "grpc")]
+fn grpc_sink(target: HttpTarget, resource: ResourceBytes, has_places: bool) -> Result<HttpSink, Vec<Problem>> {
+    let sender = move |target| GrpcSender::new(target, resource.clone());
+    Ok(HttpSink::with_sender("otlp", target, move || ProtobufRecords::new(has_places), sender))
+}
+
+#[cfg(not(feature = "grpc"))]
+fn grpc_sink(_: HttpTarget, _: ResourceBytes, _: bool) -> Result<HttpSink, Vec<Problem>> {
+    Err(vec![protocol::without_feature()])
 }
 
 impl SinkFactory for Otlp {

@@ -81,6 +81,20 @@ pub trait HttpExchange: 'static {
     }
 }
 
+/// Sends records over a client of its own, such as one of gRPC. It lives on the thread of the sink.
+pub trait RecordsSender: 'static {
+    /// Sends the records as one request, and waits for the outcome, within the time limit of a request.
+    ///
+    /// # Errors
+    /// When not all records are accepted. Indices of [`SinkError::PerRecord`] are those of `records`, from 0.
+    fn send(&mut self, records: &Records<'_>) -> Result<(), PartError>;
+
+    /// Puts the records of a payload into parts that are sent apart, as [`HttpExchange::partition`] does. Default: one part.
+    fn partition(&mut self, records: &Records<'_>) -> Vec<Vec<usize>> {
+        vec![(0..records.len()).collect()]
+    }
+}
+
 /// Why not all records of a request are accepted.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -94,6 +108,37 @@ pub enum ExchangeError {
 impl From<SinkError> for ExchangeError {
     fn from(error: SinkError) -> Self {
         Self::Failed(error)
+    }
+}
+
+/// Why not all records of a request are accepted, and what that means to the other requests of the payload. An error is about the destination,
+/// unless it is given another [scope](RefusalScope).
+#[derive(Debug)]
+pub struct PartError {
+    /// The error.
+    pub error: ExchangeError,
+    /// The requests that it is about.
+    pub scope: RefusalScope,
+}
+
+/// The requests of a payload that have the same outcome as one which is to be repeated later: they are not sent in this attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalScope {
+    /// All: the destination takes nothing now. There is no connection, no answer, or a status 5xx.
+    Destination,
+    /// Those of the same [part](RecordsSender::partition): a tenant that sends too much, a path that is not there.
+    Part,
+}
+
+impl From<ExchangeError> for PartError {
+    fn from(error: ExchangeError) -> Self {
+        Self { error, scope: RefusalScope::Destination }
+    }
+}
+
+impl From<SinkError> for PartError {
+    fn from(error: SinkError) -> Self {
+        ExchangeError::from(error).into()
     }
 }
 

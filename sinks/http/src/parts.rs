@@ -6,7 +6,7 @@ use fapilog_plugin::sink::{Payload, SinkError, SinkErrorKind};
 
 use crate::{
     error::HttpError,
-    exchange::{ExchangeError, Records},
+    exchange::{ExchangeError, PartError, Records, RefusalScope},
     settings::BatchSettings,
 };
 
@@ -43,21 +43,6 @@ impl RequestLimits {
         }
         is_new
     }
-}
-
-/// Why a request is not delivered as a whole, and what that means to others.
-pub(crate) struct PartError {
-    pub(crate) error: ExchangeError,
-    pub(crate) scope: RefusalScope,
-}
-
-/// The requests that have the same outcome as one that is to be repeated later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RefusalScope {
-    /// The destination takes nothing now: no connection, no answer, or a status 5xx.
-    Destination,
-    /// The destination answers, and refuses this part: a tenant that sends too much, a path that is not there.
-    Part,
 }
 
 /// The outcome of the parts so far.

@@ -15,8 +15,8 @@ use http::StatusCode;
 use crate::{
     client::HttpClient,
     encode::EventEncoder,
-    exchange::{HttpExchange, Records, count_records},
-    parts::{self, PartError, RefusalScope, RequestLimits},
+    exchange::{HttpExchange, PartError, Records, RecordsSender, RefusalScope, count_records},
+    parts::{self, RequestLimits},
     settings::HttpTarget,
 };
 
@@ -25,8 +25,8 @@ const DELIVERY_MARGIN: Duration = Duration::from_secs(5);
 
 /// Makes the encoder of a shard, on its thread.
 type MakeEncoder = dyn Fn(&SinkContext<'_>) -> Result<Box<dyn EventEncoder>, SinkError> + Send + Sync;
-/// Makes the exchange of a shard, on the thread of its client.
-type MakeExchange = dyn Fn() -> Box<dyn HttpExchange> + Send + Sync;
+/// Makes the sender of a shard, on its thread.
+type MakeSender = dyn Fn(HttpTarget) -> Box<dyn RecordsSender> + Send + Sync;
 
 /// A sink with a protocol over HTTP: an [encoder](EventEncoder) on the drain, and an [exchange](HttpExchange) on a thread of the sink's own. Each
 /// shard has its own of both.
@@ -60,7 +60,7 @@ pub struct HttpSink {
     kind: &'static str,
     target: HttpTarget,
     encoder: Box<MakeEncoder>,
-    exchange: Arc<MakeExchange>,
+    sender: Arc<MakeSender>,
 }
 
 impl HttpSink {
@@ -71,11 +71,25 @@ impl HttpSink {
         encoder: impl Fn() -> N + Send + Sync + 'static,
         exchange: impl Fn() -> X + Send + Sync + 'static,
     ) -> Self {
+        Self::with_sender(kind, target, encoder, move |target| {
+            let exchange = exchange();
+            ExchangeSender { client: HttpClient::new(target).answer_bytes_max(exchange.answer_bytes_max()), exchange }
+        })
+    }
+
+    /// A sink of this kind whose requests another client sends, by the same settings: time limits, division and outcomes of a payload are those of all HTTP
+    /// sinks.
+    pub fn with_sender<N: EventEncoder + 'static, S: RecordsSender>(
+        kind: &'static str,
+        target: HttpTarget,
+        encoder: impl Fn() -> N + Send + Sync + 'static,
+        sender: impl Fn(HttpTarget) -> S + Send + Sync + 'static,
+    ) -> Self {
         Self {
             kind,
             target,
             encoder: Box::new(move |_| Ok(Box::new(encoder()))),
-            exchange: Arc::new(move || Box::new(exchange())),
+            sender: Arc::new(move |target| Box::new(sender(target))),
         }
     }
 
@@ -94,9 +108,9 @@ impl fmt::Debug for HttpSink {
 impl SinkFactory for HttpSink {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let encoder = (self.encoder)(context)?;
-        let (target, exchange, reporter) = (self.target.clone(), Arc::clone(&self.exchange), context.reporter());
+        let (target, sender, reporter) = (self.target.clone(), Arc::clone(&self.sender), context.reporter());
         let name = format!("fapilog-{}-{}", self.kind, context.shard.index);
-        let thread = DeliveryThread::start(name, move || Ok(HttpDelivery::new(target, exchange(), reporter)))?;
+        let thread = DeliveryThread::start(name, move || Ok(HttpDelivery::new(target, &*sender, reporter)))?;
         Ok(Box::new(ShardHttpSink { kind: self.kind, target: self.target.clone(), encoder, thread }))
     }
 
@@ -156,32 +170,30 @@ impl Sink for ShardHttpSink {
     }
 }
 
-/// The client of a shard's sink, on its thread.
+/// The sender of a shard's sink, on its thread.
 struct HttpDelivery {
-    client: HttpClient,
-    exchange: Box<dyn HttpExchange>,
+    sender: Box<dyn RecordsSender>,
     limits: RequestLimits,
     reporter: Reporter,
 }
 
 impl HttpDelivery {
-    fn new(target: HttpTarget, exchange: Box<dyn HttpExchange>, reporter: Reporter) -> Self {
+    fn new(target: HttpTarget, sender: &MakeSender, reporter: Reporter) -> Self {
         let limits = RequestLimits::new(target.batch(), target.request.timeout);
-        let client = HttpClient::new(target).answer_bytes_max(exchange.answer_bytes_max());
-        Self { client, exchange, limits, reporter }
+        Self { sender: sender(target), limits, reporter }
     }
 }
 
 impl BlockingDelivery for HttpDelivery {
     fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
-        let Self { client, exchange, limits, reporter } = self;
+        let Self { sender, limits, reporter } = self;
         let places: Vec<usize> = (0..count_records(&payload)).collect();
-        let parts = exchange.partition(&Records::new(&payload, &places));
+        let parts = sender.partition(&Records::new(&payload, &places));
         parts::deliver(
             &payload,
             &parts,
             limits,
-            |records| send(client, exchange.as_mut(), records),
+            |records| sender.send(records),
             |bytes| {
                 let text = "the destination refuses requests as too large (status 413); they are divided";
                 reporter.report(format!("{text}, and batch.max_bytes should be below {bytes}"));
@@ -190,16 +202,27 @@ impl BlockingDelivery for HttpDelivery {
     }
 }
 
-/// Sends records as one request.
-fn send(client: &mut HttpClient, exchange: &mut dyn HttpExchange, records: &Records<'_>) -> Result<(), PartError> {
-    let of_destination = |error| PartError { error, scope: RefusalScope::Destination };
-    let mut request = client.request();
-    exchange.write(records, &mut request).map_err(|error| of_destination(error.into()))?;
-    let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
-    let answer = answer.map_err(|error| of_destination(error.into_sink_error().into()))?;
-    let scope = scope_of(answer.status());
-    exchange.outcome(&answer, records).map_err(|error| PartError { error, scope })?;
-    exchange.confirm(client, &answer, records).map_err(of_destination)
+/// Sends records by the client of this crate, as the exchange has it.
+struct ExchangeSender<X> {
+    client: HttpClient,
+    exchange: X,
+}
+
+impl<X: HttpExchange> RecordsSender for ExchangeSender<X> {
+    fn send(&mut self, records: &Records<'_>) -> Result<(), PartError> {
+        let Self { client, exchange } = self;
+        let mut request = client.request();
+        exchange.write(records, &mut request)?;
+        let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
+        let answer = answer.map_err(|error| error.into_sink_error())?;
+        let scope = scope_of(answer.status());
+        exchange.outcome(&answer, records).map_err(|error| PartError { error, scope })?;
+        Ok(exchange.confirm(client, &answer, records)?)
+    }
+
+    fn partition(&mut self, records: &Records<'_>) -> Vec<Vec<usize>> {
+        self.exchange.partition(records)
+    }
 }
 
 /// The status of credentials is that of all parts: they have the same.

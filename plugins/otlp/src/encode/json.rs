@@ -5,7 +5,7 @@ use fapilog_plugin::{error::PluginError, event::Batch, sink::Payload};
 use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
 
 use super::append_records;
-use crate::{frame::RecordFrame, settings::OtlpProtocol};
+use crate::frame::{OtlpForm, RecordFrame};
 
 /// A line of the formatter up to the name of the scope.
 const LINE_FRONT: &[u8] = b"{\"resourceLogs\":[{\"resource\":{},\"scopeLogs\":[{\"scope\":{\"name\":";
@@ -40,7 +40,7 @@ impl EventEncoder for JsonRecords {
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         append_records(records, payload, |text, out| {
-            RecordFrame::put_front(OtlpProtocol::HttpJson, b"\"\"", out);
+            RecordFrame::put_front(OtlpForm::Json, b"\"\"", out);
             out.extend_from_slice(b"{\"body\":{\"stringValue\":");
             put_string(out, &String::from_utf8_lossy(text));
             out.extend_from_slice(b"}}");
@@ -69,7 +69,7 @@ fn parts(line: &[u8]) -> Option<OtelLineParts<'_>> {
 
 /// Appends a record. The time at which it was observed is that of the event.
 fn put_record(OtelLineParts { scope, time, members }: &OtelLineParts<'_>, out: &mut Vec<u8>) {
-    RecordFrame::put_front(OtlpProtocol::HttpJson, scope, out);
+    RecordFrame::put_front(OtlpForm::Json, scope, out);
     for part in [TIME_KEY, time, b"\",\"observedTimeUnixNano\":\"", time, members] {
         out.extend_from_slice(part);
     }

@@ -30,8 +30,7 @@ use self::{
 };
 pub(crate) use self::{json::JsonRecords, value::put_attribute};
 use crate::{
-    frame::RecordFrame,
-    settings::OtlpProtocol,
+    frame::{OtlpForm, RecordFrame},
     wire::{put_field, put_sized},
 };
 
@@ -98,7 +97,7 @@ impl EventEncoder for ProtobufRecords {
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         append_records(records, payload, |text, out| {
-            RecordFrame::put_front(OtlpProtocol::HttpProtobuf, b"", out);
+            RecordFrame::put_front(OtlpForm::Protobuf, b"", out);
             out.push(tag::BODY);
             put_any_value(out, ValueRef::Bytes(text));
         });
@@ -125,7 +124,7 @@ fn append_records(records: &Payload, payload: &mut Payload, put_text: impl Fn(&[
 #[cold]
 fn frame_front(event: &Event<'_>) -> FixedText {
     let mut front = Vec::new();
-    RecordFrame::put_front(OtlpProtocol::HttpProtobuf, event.source().name().as_bytes(), &mut front);
+    RecordFrame::put_front(OtlpForm::Protobuf, event.source().name().as_bytes(), &mut front);
     FixedText::new(&front)
 }
 

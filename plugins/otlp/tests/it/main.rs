@@ -4,6 +4,7 @@
 mod answers;
 mod any_event;
 mod delivery;
+mod grpc;
 mod received;
 mod records;
 mod rotel;

@@ -19,7 +19,11 @@ pub(crate) fn read(request: &FakeRequest) -> ExportLogsServiceRequest {
 
 /// The records of a request, each with the name of its scope.
 pub(crate) fn records(request: &FakeRequest) -> Vec<(String, LogRecord)> {
-    let scopes = read(request).resource_logs.into_iter().flat_map(|logs| logs.scope_logs);
+    records_of(read(request))
+}
+
+pub(crate) fn records_of(request: ExportLogsServiceRequest) -> Vec<(String, LogRecord)> {
+    let scopes = request.resource_logs.into_iter().flat_map(|logs| logs.scope_logs);
     let records = scopes.flat_map(|scope| {
         let name = scope.scope.map(|scope| scope.name).unwrap_or_default();
         scope.log_records.into_iter().map(move |record| (name.clone(), record))
@@ -44,11 +48,15 @@ pub(crate) fn body(record: &LogRecord) -> &str {
 
 /// The numbers in the records of a request.
 pub(crate) fn numbers(request: &FakeRequest) -> Vec<u64> {
+    numbers_of(read(request))
+}
+
+pub(crate) fn numbers_of(request: ExportLogsServiceRequest) -> Vec<u64> {
     let number = |(_, record): (String, LogRecord)| match attribute(&record.attributes, "number") {
         Some(Value::IntValue(number)) => u64::try_from(*number).unwrap(),
         other => panic!("no number: {other:?}"),
     };
-    records(request).into_iter().map(number).collect()
+    records_of(request).into_iter().map(number).collect()
 }
 
 /// The events with these numbers, and those that a server has accepted.

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Waits until so many different records have come out of Rotel.
-fn wait_for_records(backend: &FakeHttp, records: usize) {
+pub(crate) fn wait_for_records(backend: &FakeHttp, records: usize) {
     backend.wait_until("all records", TIMEOUT, |requests| {
         let different: BTreeSet<u64> = requests.iter().flat_map(|request| numbers(request)).collect();
         different.len() >= records

@@ -48,10 +48,10 @@ fn invalid_settings_are_named_all_at_once() {
 
 #[test]
 fn a_protocol_that_there_is_not_is_refused_with_those_that_there_are() {
-    let config: PluginConfig = serde_json::from_str(r#"{ "protocol": "grpc" }"#).unwrap();
+    let config: PluginConfig = serde_json::from_str(r#"{ "protocol": "thrift" }"#).unwrap();
     let problems = PluginSettings::new("otlp", &config).read::<OtlpSettings>().unwrap_err();
     let text = problems[0].to_string();
-    assert!(text.contains("protocol is \"grpc\"") && text.contains("http/protobuf"), "{text}");
+    assert!(text.contains("protocol is \"thrift\"") && text.contains("http/protobuf"), "{text}");
 }
 
 /// The test runs itself as a child, with variables.

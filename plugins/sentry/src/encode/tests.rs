@@ -128,3 +128,49 @@ fn no_event_and_no_log_is_longer_than_1_mb() {
         assert!(String::from_utf8(record).unwrap().contains("omitted_fields"));
     }
 }
+
+#[test]
+fn correlation_ids_that_share_a_place_have_no_breadcrumbs_in_common() {
+    let ids: Vec<String> = (0..200).map(|number| format!("request-{number}")).collect();
+    let events: Vec<TestEvent<'_>> = (ids.iter())
+        .flat_map(|id| {
+            let of_id = |level| test_event(id).level(level).field(FieldGroup::CorrelationId, "", id.as_str());
+            [of_id(Level::Info), of_id(Level::Error)]
+        })
+        .collect();
+    // Each id comes again behind all others, when another id has its place.
+    let errors: Vec<TestEvent<'_>> = (ids.iter())
+        .map(|id| test_event("again").level(Level::Error).field(FieldGroup::CorrelationId, "", id.as_str()))
+        .collect();
+    let all: Vec<TestEvent<'_>> = events.into_iter().chain(errors).collect();
+    let mut kept = 0;
+    for record in records(&settings(), &all).iter().filter(|record| record[0] == ERROR_KIND) {
+        let event = error_of(record);
+        let id = event["contexts"]["fapilog"]["correlation_id"].clone();
+        for crumb in event["breadcrumbs"]["values"].as_array().into_iter().flatten() {
+            assert_eq!(crumb["message"], id);
+            kept += 1;
+        }
+    }
+    assert!((200..=264).contains(&kept), "{kept}");
+}
+
+#[test]
+fn a_tag_that_sentry_would_refuse_is_cut_or_left_out() {
+    let long = "\u{e9}".repeat(300);
+    let long_name = "n".repeat(33);
+    let event = test_event("bad")
+        .level(Level::Error)
+        .field(FieldGroup::Tags, "lines", "first\nsecond")
+        .field(FieldGroup::Tags, "long", long.as_str())
+        .field(FieldGroup::Tags, long_name.as_str(), "x")
+        .field(FieldGroup::Tags, "a b", "x")
+        .field(FieldGroup::Tags, "count", 7_u64);
+    let event = error_of(&records(&settings(), &[event])[0]);
+    let tags = event["tags"].as_object().unwrap();
+    let names: Vec<_> = tags.keys().map(String::as_str).collect();
+    assert_eq!(tags.len(), 4, "{names:?}");
+    assert_eq!((&tags["source"], &tags["lines"], &tags["count"]), (&json!("shop"), &json!("first"), &json!("7")));
+    assert_eq!(tags["long"].as_str().unwrap().chars().count(), 200);
+    assert_eq!(event["extra"]["omitted_fields"], 2);
+}

@@ -4,4 +4,5 @@
 mod bugsink;
 mod delivery;
 mod envelope;
+mod events;
 mod settings;

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use flate2::write::GzEncoder;
 
-use crate::settings::BodyCompression;
+use crate::settings::{BodyCompression, HttpRequestSettings};
 
-/// Compresses one body after the other. Its memory is kept.
-pub(super) struct Compressor {
+/// Compresses one body after the other, as the settings have it. Its memory is kept.
+pub struct Compressor {
     compression: BodyCompression,
     level: u8,
     zstd: Option<zstd::bulk::Compressor<'static>>,
@@ -15,12 +15,17 @@ pub(super) struct Compressor {
 }
 
 impl Compressor {
-    pub(super) fn new(compression: BodyCompression, level: u8) -> Self {
-        Self { compression, level, zstd: None, compressed: Vec::new() }
+    /// A compressor by these settings.
+    #[must_use]
+    pub fn new(settings: &HttpRequestSettings) -> Self {
+        Self { compression: settings.compression, level: settings.level(), zstd: None, compressed: Vec::new() }
     }
 
     /// The bytes to send.
-    pub(super) fn compress<'a>(&'a mut self, body: &'a [u8]) -> io::Result<&'a [u8]> {
+    ///
+    /// # Errors
+    /// When the library of the compression has one.
+    pub fn compress<'a>(&'a mut self, body: &'a [u8]) -> io::Result<&'a [u8]> {
         match self.compression {
             BodyCompression::None => return Ok(body),
             BodyCompression::Gzip => self.gzip(body)?,
@@ -71,8 +76,8 @@ mod tests {
 
     #[test]
     fn bodies_are_read_back_one_after_the_other() {
-        let mut gzip = Compressor::new(BodyCompression::Gzip, 3);
-        let mut zstd = Compressor::new(BodyCompression::Zstd, 1);
+        let compressor = |compression| Compressor::new(&HttpRequestSettings::default().compressed(compression));
+        let (mut gzip, mut zstd) = (compressor(BodyCompression::Gzip), compressor(BodyCompression::Zstd));
         for number in 0..3 {
             let body = body(number);
             let mut read = Vec::new();
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn no_compression_copies_nothing() {
-        let mut none = Compressor::new(BodyCompression::None, 0);
+        let mut none = Compressor::new(&HttpRequestSettings::default());
         let body = body(1);
         assert!(std::ptr::eq(none.compress(&body).unwrap(), body.as_slice()));
     }

@@ -37,7 +37,7 @@ impl Credentials {
     }
 
     /// Sets the header.
-    pub(super) fn apply(&mut self, headers: &mut HeaderMap) {
+    pub(crate) fn apply(&mut self, headers: &mut HeaderMap) {
         if self.is_suspect && self.read_at.elapsed() >= READ_AGAIN_AFTER {
             self.read_at = Instant::now();
             // A secret that is unreadable for a moment leaves the former one in use: the destination decides.
@@ -52,7 +52,7 @@ impl Credentials {
     }
 
     /// The destination has refused them.
-    pub(super) fn suspect(&mut self) {
+    pub(crate) fn suspect(&mut self) {
         self.is_suspect = true;
     }
 }

@@ -16,16 +16,14 @@ use std::{
 };
 
 pub use answer::HttpAnswer;
+pub use compress::Compressor;
 pub(crate) use credentials::Credentials;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 pub use request::OutgoingRequest;
 use ureq::{Agent, Body};
 
 use crate::{
-    client::{
-        compress::Compressor,
-        connector::{NetworkConnector, NoResolver},
-    },
+    client::connector::{NetworkConnector, NoResolver},
     error::HttpError,
     settings::{HttpRequestSettings, HttpTarget},
 };
@@ -81,7 +79,7 @@ impl HttpClient {
         let path_and_query = endpoint.path_and_query().to_owned();
         let url = endpoint.to_string();
         let origin = url.strip_suffix(&path_and_query).unwrap_or(&url).to_owned();
-        let compressor = Compressor::new(request.compression, request.level());
+        let compressor = Compressor::new(&request);
         Self {
             agent,
             connections,

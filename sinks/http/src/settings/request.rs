@@ -34,8 +34,9 @@ impl BodyCompression {
         }
     }
 
-    /// The value of `content-encoding`.
-    pub(crate) fn token(self) -> Option<&'static str> {
+    /// The value of `content-encoding`; `None` without compression.
+    #[must_use]
+    pub fn token(self) -> Option<&'static str> {
         match self {
             Self::None => None,
             Self::Gzip => Some("gzip"),

@@ -9,6 +9,7 @@ use fapilog_plugin::{
 };
 use fapilog_sink_network::{
     address::{AddressPolicy, AddressRange},
+    dial::Dialer,
     tls::{Tls, TlsSettings},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -165,6 +166,39 @@ impl HttpTarget {
     #[must_use]
     pub fn batch(&self) -> &BatchSettings {
         &self.batch
+    }
+
+    /// Time limits and compression of requests.
+    #[must_use]
+    pub fn request(&self) -> &HttpRequestSettings {
+        &self.request
+    }
+
+    /// The certificates, with which the URL has TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Connects to the host of the URL, at `default_port` if the URL has none.
+    pub fn dialer(&self, default_port: u16) -> Dialer {
+        let dialer = Dialer::new(&self.endpoint, default_port, self.policy.clone());
+        match &self.tls {
+            Some(tls) => dialer.tls(tls.clone()),
+            None => dialer,
+        }
+    }
+
+    /// The headers of a request: those of the settings, and the credentials.
+    pub fn request_headers(&mut self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        self.credentials.apply(&mut headers);
+        headers
+    }
+
+    /// The destination has refused the credentials: their secret is read again before a later request, 10 s after it was read at the earliest.
+    pub fn suspect_credentials(&mut self) {
+        self.credentials.suspect();
     }
 
     /// With limits that do not exceed these: those that the destination documents.
