@@ -208,11 +208,11 @@ fn no_damaged_byte_of_a_database_leads_to_a_panic() {
     let databases = Databases::new();
     let whole = mmdb::file("GeoLite2-City", 6, &networks("Berlin"));
     for place in 0..whole.len() {
-        for change in [0x01, 0x20, 0x80, 0xff] {
+        for change in [0x20, 0xff] {
             let mut damaged = whole.clone();
             damaged[place] ^= change;
             databases.write(&damaged);
-            let Ok(mut geo) = Geo::builder(databases.path()).build() else { continue };
+            let Ok(mut geo) = Geo::builder(databases.path()).cache_entries(1).build() else { continue };
             let events = ["203.0.113.7", "198.51.100.200", "2001:db8:1::7", "192.0.2.1", "8.8.8.8"].map(from_client);
             // The place is another one, or there is an error.
             TestBatches::new().events(&events, |batch| drop(geo.enrich(batch)));
