@@ -12,7 +12,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use fapilog_format::json::{put_string, put_value};
 use fapilog_plugin::{
@@ -216,32 +216,24 @@ fn put_nanos(nanos: u64, out: &mut Vec<u8>) {
     put_time(out, (nanos / SECOND_NANOS) as i64, (nanos % SECOND_NANOS) as u32);
 }
 
-/// Names that the object being written has already. Its memory is kept.
+/// Names that the object being written has already.
 #[derive(Debug, Default)]
 struct MemberNames {
-    names: Vec<String>,
-    count: usize,
+    names: HashSet<String>,
+    /// The last name. Its memory is kept.
+    name: String,
 }
 
 impl MemberNames {
     fn clear(&mut self) {
-        self.count = 0;
+        self.names.clear();
     }
 
     /// Adds a name, as Alertmanager accepts it. `None`: it is there already.
     fn add(&mut self, name: &str) -> Option<&str> {
-        if self.names.len() == self.count {
-            self.names.push(String::new());
-        }
-        let (known, free) = self.names.split_at_mut_checked(self.count)?;
-        let place = free.first_mut()?;
-        place.clear();
-        put_label_name(name, place);
-        if known.contains(place) {
-            return None;
-        }
-        self.count += 1;
-        Some(place)
+        self.name.clear();
+        put_label_name(name, &mut self.name);
+        self.names.insert(self.name.clone()).then_some(&self.name)
     }
 }
 

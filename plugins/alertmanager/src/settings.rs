@@ -6,7 +6,7 @@ use fapilog_plugin::{
     problem::Problem,
     settings::{duration, write_duration},
 };
-use fapilog_sink_http::settings::{BatchSettings, HttpSettings, HttpTarget};
+use fapilog_sink_http::settings::{BatchSettings, BodyCompression, HttpSettings, HttpTarget};
 
 use crate::encode::is_label_name;
 
@@ -104,6 +104,10 @@ impl AlertmanagerSettings {
         {
             let allowed = "there is no such label without instance_label";
             problems.push(Problem::new("instance", format!("{instance:?}"), allowed).beside("instance_label"));
+        }
+        if self.request.compression != BodyCompression::None {
+            let allowed = "Alertmanager reads no compressed bodies";
+            problems.push(Problem::new("request.compression", self.request.compression, allowed));
         }
         for (name, value) in &self.labels {
             problems.extend(check_label(name, value));

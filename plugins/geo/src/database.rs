@@ -17,6 +17,9 @@ use crate::GeoError;
 /// The language of names that stands in for one that a place does not have.
 const FALLBACK_LANGUAGE: &str = "en";
 
+/// The longest file. It is read into memory as a whole; the databases of City and Enterprise have less than 1 GiB.
+const FILE_BYTES_MAX: u64 = 2 << 30;
+
 /// Parts of the types of databases that have no places.
 const WITHOUT_PLACES: [&str; 8] =
     ["ASN", "ISP", "Domain", "Connection-Type", "Anonymous", "DensityIncome", "User-Count", "Risk"];
@@ -179,7 +182,15 @@ fn read_file(path: &Path) -> Result<(Vec<u8>, FileSignature), GeoError> {
     let mut file = File::open(path).map_err(failed)?;
     // Before it is read: what is written meanwhile makes another signature.
     let metadata = file.metadata().map_err(failed)?;
+    let too_long = || GeoError::TooLong { path: path.to_owned(), bytes_max: FILE_BYTES_MAX };
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(too_long());
+    }
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(failed)?;
+    // It may grow meanwhile.
+    file.by_ref().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(too_long());
+    }
     Ok((bytes, FileSignature::of_metadata(&metadata)))
 }

@@ -25,6 +25,14 @@ pub enum GeoError {
         /// The path.
         path: PathBuf,
     },
+    /// The file is longer than any database of places.
+    #[error("the database {} is too long: it may have {} bytes", path.display(), bytes_max)]
+    TooLong {
+        /// The path.
+        path: PathBuf,
+        /// The limit, in bytes.
+        bytes_max: u64,
+    },
     /// The file is no database in the format of MaxMind, or a damaged one.
     #[error("the file {} is no valid MaxMind DB: {reason}", path.display())]
     Invalid {

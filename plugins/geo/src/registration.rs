@@ -119,6 +119,9 @@ fn problem_of(path: &str, error: GeoError) -> Problem {
         GeoError::Read { source, .. } => {
             Problem::new("database", path, format!("it cannot be read: {source}")).caused_by(source)
         }
+        GeoError::TooLong { bytes_max, .. } => {
+            Problem::new("database", path, format!("it is too long: it may have {bytes_max} bytes"))
+        }
         GeoError::NoFile { .. } => Problem::new("database", path, "it must be a file"),
         GeoError::Invalid { reason, .. } => {
             Problem::new("database", path, format!("it is no valid MaxMind DB: {reason}"))

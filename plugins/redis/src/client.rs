@@ -5,15 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fapilog_plugin::{
-    settings::SecretBytes,
-    sink::{BlockingDelivery, Payload, SinkCounter, SinkError},
-};
+use fapilog_plugin::sink::{BlockingDelivery, Payload, SinkCounter, SinkError};
 use fapilog_sink_network::{connection::NetworkConnection, dial::Dialer};
 use zeroize::Zeroizing;
 
 use crate::{
     error::RedisError,
+    password::RedisPassword,
     reply::{ReplyKind, describe, read_reply},
 };
 
@@ -26,7 +24,7 @@ pub(crate) struct RedisClientOptions {
     pub(crate) destination: String,
     pub(crate) dialer: Dialer,
     pub(crate) username: Option<String>,
-    pub(crate) password: Option<SecretBytes>,
+    pub(crate) password: Option<RedisPassword>,
     pub(crate) database: u32,
     pub(crate) connect_timeout: Duration,
     pub(crate) reply_timeout: Duration,
@@ -132,6 +130,7 @@ impl RedisClient {
         let deadline = Instant::now() + self.options.connect_timeout;
         let stream = self.options.dialer.dial(deadline)?;
         let mut connection = RedisConnection::new(stream, deadline);
+        self.options.password.iter_mut().for_each(RedisPassword::renew);
         let (commands, greeting) = self.greeting();
         let limit = self.options.connect_timeout;
         let broken = |answered, source| broken(&self.options.destination, limit, answered, commands, source);
@@ -140,6 +139,7 @@ impl RedisClient {
             let kind = read_reply(&mut connection.reader, &mut self.line);
             let kind = kind.map_err(|error| SinkError::retryable(broken(answered, error)))?;
             if kind != ReplyKind::Done {
+                self.options.password.iter_mut().for_each(RedisPassword::suspect);
                 let (destination, reply) = (self.options.destination.clone(), describe(&self.line));
                 return Err(SinkError::retryable(RedisError::Refused { destination, reply }));
             }

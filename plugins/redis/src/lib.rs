@@ -6,6 +6,7 @@
 //! | `template` | keys of streams with placeholders |
 //! | `encode` | events become commands: `XADD`, in the protocol's own bytes |
 //! | `reply` | replies of the server, and which of them lead to another attempt |
+//! | `password` | the password, which is read again when the server has refused it |
 //! | `client` | the connection: it writes a payload's commands, and reads a reply for each |
 //! | `sink` | the sink |
 //!
@@ -20,6 +21,7 @@
 mod client;
 mod encode;
 mod error;
+mod password;
 mod registration;
 mod reply;
 mod settings;

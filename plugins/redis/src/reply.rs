@@ -24,6 +24,7 @@ pub(crate) fn read_reply(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::R
     let Some((first, text)) = line.split_first() else { return Err(invalid()) };
     match first {
         b'+' | b':' => Ok(ReplyKind::Done),
+        b'-' if text.starts_with(TOO_MANY_CLIENTS) => Ok(ReplyKind::RetryableElsewhere),
         b'-' => Ok(kind_of(code_of(text))),
         b'$' => {
             let length = std::str::from_utf8(text).ok().and_then(|text| text.parse::<usize>().ok());
@@ -59,8 +60,11 @@ fn code_of(text: &[u8]) -> &[u8] {
     text.split(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
+/// The answer to a connection beyond `maxclients`. It comes in the place of the first reply, and the server closes the connection.
+const TOO_MANY_CLIENTS: &[u8] = b"ERR max number of clients reached";
+
 /// The table of error codes. Other codes, and `ERR`, are those of commands that no attempt makes better.
-const CODES: [(&str, ReplyKind, &str); 16] = [
+const CODES: [(&str, ReplyKind, &str); 17] = [
     ("OOM", ReplyKind::Retryable, "the server's memory is full (maxmemory)"),
     ("LOADING", ReplyKind::Retryable, "the server loads its data"),
     ("BUSY", ReplyKind::Retryable, "a script keeps the server busy"),
@@ -74,6 +78,12 @@ const CODES: [(&str, ReplyKind, &str); 16] = [
     ("ASK", ReplyKind::RetryableElsewhere, "another server of the cluster has the stream"),
     ("NOAUTH", ReplyKind::RetryableElsewhere, "the server wants a password"),
     ("WRONGPASS", ReplyKind::RetryableElsewhere, "the user or the password is wrong"),
+    // In the place of the first reply, too.
+    (
+        "DENIED",
+        ReplyKind::RetryableElsewhere,
+        "the server is in protected mode: it takes connections of its own machine alone",
+    ),
     ("NOPERM", ReplyKind::Rejected, "the user may not do this"),
     ("WRONGTYPE", ReplyKind::Rejected, "the key is that of another type than a stream"),
     ("ERR", ReplyKind::Rejected, "the server refuses the command"),
@@ -86,7 +96,11 @@ fn kind_of(code: &[u8]) -> ReplyKind {
 
 /// An error for people: its code and the meaning. The server's text is left out, because it may repeat what a user logged.
 pub(crate) fn describe(line: &[u8]) -> String {
-    let code = code_of(line.strip_prefix(b"-").unwrap_or(line));
+    let text = line.strip_prefix(b"-").unwrap_or(line);
+    if text.starts_with(TOO_MANY_CLIENTS) {
+        return "ERR: the server has as many connections as it allows (maxclients)".to_owned();
+    }
+    let code = code_of(text);
     match CODES.iter().find(|(name, ..)| name.as_bytes() == code) {
         Some((name, _, meaning)) => format!("{name}: {meaning}"),
         None if code.len() <= 32 && code.iter().all(u8::is_ascii_uppercase) => {
@@ -128,6 +142,17 @@ mod tests {
             Done,
         ];
         assert_eq!(read(replies).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_refusal_of_the_connection_is_no_refusal_of_the_command() {
+        for refusal in [
+            &b"-ERR max number of clients reached\r\n"[..],
+            b"-DENIED Redis is running in protected mode because protected mode is enabled\r\n",
+        ] {
+            assert_eq!(read(refusal).unwrap(), [ReplyKind::RetryableElsewhere], "{}", refusal.escape_ascii());
+        }
+        assert!(describe(b"-ERR max number of clients reached").contains("maxclients"));
     }
 
     #[test]

@@ -18,7 +18,8 @@ use crate::template::{STREAM_RULE, StreamTemplate};
 const SCHEMES: [&str; 2] = ["rediss", "redis"];
 const PORT: u16 = 6379;
 const PAYLOAD_BYTES: RangeInclusive<usize> = 1 << 10..=16 << 20;
-const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+/// The longest one: the system's clock has an end, beyond which no deadline is.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
 const STREAMS: RangeInclusive<usize> = 1..=10_000;
 
 /// The settings of the sink `redis`.
@@ -158,8 +159,8 @@ impl RedisSettings {
     fn own_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (setting, time) in [("connect_timeout", self.connect_timeout), ("reply_timeout", self.reply_timeout)] {
-            if time < TIMEOUT_MIN {
-                problems.push(Problem::new(setting, write_duration(time), "it must be at least 1ms"));
+            if !TIMEOUTS.contains(&time) {
+                problems.push(Problem::new(setting, write_duration(time), "it must be from 1ms to 1d"));
             }
         }
         if !PAYLOAD_BYTES.contains(&self.payload_bytes) {

@@ -13,6 +13,7 @@ use fapilog_plugin::{
 use crate::{
     client::{RedisClient, RedisClientOptions},
     encode::CommandEncoder,
+    password::RedisPassword,
     settings::{RedisSettings, RedisTarget},
 };
 
@@ -59,7 +60,7 @@ impl SinkFactory for RedisStream {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let settings = &self.target.settings;
         let dialer = self.target.dialer().map_err(|problems| SinkError::permanent(SettingsError { problems }))?;
-        let password = settings.password.as_ref().map(|password| password.read()).transpose();
+        let password = settings.password.as_ref().map(RedisPassword::read).transpose();
         let options = RedisClientOptions {
             destination: self.target.destination(),
             dialer,

@@ -35,6 +35,9 @@ const UDP_BYTES: usize = 2048;
 /// The data of the longest UDP datagram over IPv4.
 const UDP_BYTES_MAX: usize = 65_507;
 
+/// The longest one: the system's clock has an end, beyond which no deadline is.
+const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(24 * 3600);
+
 const PAYLOAD_BYTES: std::ops::RangeInclusive<usize> = 1 << 10..=16 << 20;
 
 /// Sends events to a receiver of syslog.
@@ -162,8 +165,8 @@ impl Syslog {
     fn own_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (setting, time) in [("connect_timeout", self.connect_timeout), ("write_timeout", self.write_timeout)] {
-            if time < Duration::from_millis(1) {
-                problems.push(Problem::new(setting, write_duration(time), "it must be at least 1ms"));
+            if !TIMEOUTS.contains(&time) {
+                problems.push(Problem::new(setting, write_duration(time), "it must be from 1ms to 1d"));
             }
         }
         if !PAYLOAD_BYTES.contains(&self.payload_bytes) {

@@ -1,11 +1,15 @@
 //! Signatures over the bytes of a body.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use data_encoding::{BASE64, HEXLOWER};
 use fapilog_plugin::{
     problem::Problem,
     settings::{SecretBytes, SecretRef},
+    threads::lock,
 };
 use fapilog_sink_http::BodySigner;
 use hmac::{Hmac, KeyInit, Mac};
@@ -26,11 +30,20 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 const GITHUB_DELIVERY: HeaderName = HeaderName::from_static("x-github-delivery");
 const GITHUB_SIGNATURE: HeaderName = HeaderName::from_static("x-hub-signature-256");
 
-/// Signs the bodies of webhooks.
+/// The time after which a request reads the secrets again: a receiver accepts a former secret for a while, and a wrong signature has no status of its own.
+const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// Signs the bodies of webhooks. All shards share it.
 pub(crate) struct WebhookSigner {
     kind: SignatureKind,
-    /// The keys, ready for a body. The type wipes them.
+    secrets: Vec<SecretRef>,
+    keys: Mutex<SigningKeys>,
+}
+
+struct SigningKeys {
+    /// Ready for a body. The type wipes them.
     keys: Vec<Hmac<Sha256>>,
+    read_at: Instant,
 }
 
 impl WebhookSigner {
@@ -45,22 +58,34 @@ impl WebhookSigner {
                 Problem::new("secrets", format!("{} secrets", secrets.len()), allowed).beside("signature"),
             ]);
         }
-        let mut problems = Vec::new();
-        let mut keys = Vec::new();
-        for (index, reference) in secrets.iter().enumerate() {
-            match key(kind, reference) {
-                Ok(key) => keys.push(key),
-                Err(problem) => problems.push(problem.below(&format!("secrets[{index}]"))),
+        let keys = read_keys(kind, secrets)?;
+        let keys = Mutex::new(SigningKeys { keys, read_at: Instant::now() });
+        Ok(Self { kind, secrets: secrets.to_vec(), keys })
+    }
+
+    /// The keys, of secrets that are read again after a time. Secrets that are unreadable for a moment leave the former ones in use.
+    fn keys(&self) -> Vec<Hmac<Sha256>> {
+        let is_due = {
+            let mut current = lock(&self.keys);
+            let is_due = current.read_at.elapsed() >= READ_AGAIN_AFTER;
+            if is_due {
+                current.read_at = Instant::now();
             }
+            is_due
+        };
+        // Without the lock: a secret may come from a program that takes long, and other shards sign meanwhile.
+        let renewed = if is_due { read_keys(self.kind, &self.secrets).ok() } else { None };
+        let mut current = lock(&self.keys);
+        if let Some(keys) = renewed {
+            current.keys = keys;
         }
-        if problems.is_empty() { Ok(Self { kind, keys }) } else { Err(problems) }
+        current.keys.clone()
     }
 
     fn sign_standard(&self, id: &str, body: &[u8], seconds: u64, headers: &mut HeaderMap) {
         let seconds = seconds.to_string();
         let mut signatures = String::new();
-        for key in &self.keys {
-            let mut mac = key.clone();
+        for mut mac in self.keys() {
             for part in [id.as_bytes(), b".", seconds.as_bytes(), b".", body] {
                 mac.update(part);
             }
@@ -76,8 +101,7 @@ impl WebhookSigner {
     }
 
     fn sign_github(&self, id: &str, body: &[u8], headers: &mut HeaderMap) {
-        let Some(key) = self.keys.first() else { return };
-        let mut mac = key.clone();
+        let Some(mut mac) = self.keys().into_iter().next() else { return };
         mac.update(body);
         set(headers, GITHUB_DELIVERY, id);
         set(headers, GITHUB_SIGNATURE, &format!("sha256={}", HEXLOWER.encode(&mac.finalize().into_bytes())));
@@ -103,6 +127,19 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
+}
+
+/// Reads all secrets. Problems name the secrets.
+fn read_keys(kind: SignatureKind, secrets: &[SecretRef]) -> Result<Vec<Hmac<Sha256>>, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut keys = Vec::new();
+    for (index, reference) in secrets.iter().enumerate() {
+        match key(kind, reference) {
+            Ok(key) => keys.push(key),
+            Err(problem) => problems.push(problem.below(&format!("secrets[{index}]"))),
+        }
+    }
+    if problems.is_empty() { Ok(keys) } else { Err(problems) }
 }
 
 fn key(kind: SignatureKind, reference: &SecretRef) -> Result<Hmac<Sha256>, Problem> {
@@ -175,6 +212,32 @@ mod tests {
         let signatures: Vec<_> = header(&headers, "webhook-signature").split(' ').collect();
         assert_eq!(signatures.len(), 2);
         assert!(signatures.iter().all(|signature| signature.starts_with("v1,")) && signatures[0] != signatures[1]);
+    }
+
+    #[test]
+    fn secrets_are_read_again_after_a_time() {
+        let file = std::env::temp_dir().join(format!("fapilog-webhook-{}", std::process::id()));
+        let write = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        };
+        write("It's a Secret to Everybody");
+        let signer = WebhookSigner::read(SignatureKind::Github, &[SecretRef::file(&file)]).unwrap();
+        let signature = || {
+            let mut headers = HeaderMap::new();
+            signer.sign("id-1", b"Hello, World!", &mut headers);
+            header(&headers, "x-hub-signature-256").to_owned()
+        };
+        let make_old = || lock(&signer.keys).read_at -= READ_AGAIN_AFTER;
+        let former = signature();
+        write("another secret");
+        assert_eq!(signature(), former);
+        make_old();
+        let renewed = signature();
+        assert_ne!(renewed, former);
+        std::fs::remove_file(&file).unwrap();
+        make_old();
+        assert_eq!(signature(), renewed);
     }
 
     #[test]

@@ -10,18 +10,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Addresses of metadata services of clouds that are not link-local, which is refused as a whole.
 ///
-/// Sources: AWS "Use IMDS" (IPv6 endpoint) and "EKS Pod Identity" (the agent's IPv6 address), Oracle Cloud "Instance metadata" (IPv6 endpoint),
-/// Scaleway "Instance metadata" (IPv6 endpoint), Alibaba Cloud "View instance metadata", Azure "What is IP address 168.63.129.16?",
-/// Oracle Cloud (the former address), Google Cloud "VM metadata" (IPv6 endpoint).
-const METADATA: [IpAddr; 8] = [
+/// | address | service | source |
+/// |---|---|---|
+/// | `fd00:ec2::254` | AWS, instance metadata | Amazon EC2 user guide, "Configure the Instance Metadata Service options" |
+/// | `fd00:ec2::23` | AWS, agent of EKS Pod Identity | Amazon EKS user guide, "Set up the Amazon EKS Pod Identity Agent" |
+/// | `fd00:c1::a9fe:a9fe` | Oracle Cloud | Oracle's SDK for Python, `DEFAULT_METADATA_URL_BASE_IPV6` of the signer of instance principals |
+/// | `fd00:42::42` | Scaleway | Scaleway, Instance API, "User data" |
+/// | `fd00:a9fe:a9fe::1` | Akamai (Linode) | Akamai, "Use the Metadata service API" |
+/// | `fd00:100::100:200` | Alibaba Cloud | tests of cloud-init's data source AliYun; no page of Alibaba Cloud is known |
+/// | `fd20:ce::254` | Google Cloud | lists in public repositories; no page of Google is known |
+/// | `100.100.100.200` | Alibaba Cloud | cloud-init, data source AliYun |
+/// | `168.63.129.16` | Azure, the host's agent | Azure, "What is IP address 168.63.129.16?" |
+/// | `192.0.0.192` | Oracle Cloud at Customer | Oracle, "Retrieve Predefined Instance Metadata" |
+const METADATA: [IpAddr; 10] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0023)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 0x0001)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0100, 0, 0, 0, 0, 0x0100, 0x0200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
 ];
 
 /// Which addresses a sink may connect to, whatever name led to them.
@@ -199,7 +210,15 @@ mod tests {
         ]) {
             assert_eq!(refusal(address), Some("link-local"), "{address}");
         }
-        let ipv6 = ["fd00:ec2::254", "fd00:ec2::23", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd20:ce::254"];
+        let ipv6 = [
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
+            "fd00:100::100:200",
+            "fd20:ce::254",
+        ];
         let metadata = ["100.100.100.200", "168.63.129.16", "192.0.0.192", "::ffff:100.100.100.200"];
         for address in ipv6.into_iter().chain(metadata) {
             assert_eq!(refusal(address), Some("the metadata service of a cloud"), "{address}");
@@ -215,9 +234,17 @@ mod tests {
 
     #[test]
     fn addresses_of_hosts_are_not_refused() {
-        for address in
-            ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.1", "8.8.8.8", "2001:db8::1", "fd12::1", "::ffff:10.0.0.1"]
-        {
+        for address in [
+            "127.0.0.1",
+            "::1",
+            "10.1.2.3",
+            "192.168.0.1",
+            "8.8.8.8",
+            "2001:db8::1",
+            "fd12::1",
+            "fd00:ec2::123",
+            "::ffff:10.0.0.1",
+        ] {
             assert_eq!(refusal(address), None, "{address}");
         }
     }

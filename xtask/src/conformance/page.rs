@@ -8,7 +8,7 @@ const HEAD: &str = "# Conformance of the sinks
 
 This page is made of the results of tests, by `cargo xtask conformance`. A cell has three counts of events by their ids: delivered /
 duplicated / lost. `all` and `any` stand for numbers that depend on the time: all events were delivered, and there may be any number of
-duplicates. A cell without counts has no test.
+duplicates, or of lost events where the protocol has no acknowledgements. A cell without counts has no test.
 
 The server `fake` is a server in the test's process that enforces the documented limits of the service. Each other name is a real server.
 

@@ -7,7 +7,9 @@ use std::{
 
 use fapilog::info;
 use fapilog_alertmanager::AlertmanagerSettings;
-use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeRequest, TestCa};
+use fapilog_test_servers::{
+    Conformance, EventCounts, EventLedger, FakeAnswer, FakeHttp, FakeRequest, Scenario, TestCa,
+};
 use serde_json::{Map, Value};
 
 use super::alerts::{log_alert, shut_down, started};
@@ -64,6 +66,48 @@ fn accepted(server: &FakeHttp) -> Vec<String> {
     server.accepted().into_iter().flat_map(names).collect()
 }
 
+fn counts(server: &FakeHttp, alerts: impl IntoIterator<Item = String>) -> EventCounts {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all(alerts);
+    ledger.receive_all(accepted(server));
+    ledger.counts()
+}
+
+fn numbered(numbers: std::ops::Range<u32>) -> impl Iterator<Item = String> {
+    numbers.map(|number| format!("a{number}"))
+}
+
+fn record(scenario: Scenario, counts: EventCounts) {
+    Conformance::record("alertmanager", "fake", scenario, counts.delivered, counts.duplicated, counts.lost);
+}
+
+#[test]
+fn each_alert_arrives_once() {
+    let server = server();
+    let container = started(&settings(&server));
+    numbered(0..100).for_each(|name| log_alert(&container, &name, "firing"));
+    let accounts = shut_down(&container);
+    assert_eq!((accounts.delivered_total(), accounts.lost_total()), (100, 0), "{accounts}");
+    let counts = counts(&server, numbered(0..100));
+    assert_eq!((counts.delivered, counts.duplicated, counts.lost), (100, 0, 0));
+    record(Scenario::Happy, counts);
+}
+
+#[test]
+fn a_server_that_is_restarted_in_flight_gets_every_alert() {
+    let server = server();
+    let mut settings = settings(&server);
+    settings.batch.max_records = 10;
+    let container = started(&settings);
+    numbered(0..50).for_each(|name| log_alert(&container, &name, "firing"));
+    server.stop();
+    numbered(50..100).for_each(|name| log_alert(&container, &name, "firing"));
+    server.restart();
+    assert_eq!(shut_down(&container).lost_total(), 0);
+    let counts = counts(&server, numbered(0..100));
+    Conformance::record_at_least_once("alertmanager", "fake", Scenario::RestartedInFlight, counts);
+}
+
 #[test]
 fn alerts_arrive_with_their_labels_and_annotations() {
     let server = server();
@@ -88,6 +132,7 @@ fn an_event_that_is_no_alert_is_refused_and_the_alerts_beside_it_arrive() {
     let accounts = shut_down(&container);
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (2, 1), "{accounts}");
     assert_eq!(accepted(&server), ["a", "b"]);
+    record(Scenario::Partial, counts(&server, ["a", "no alert", "b"].map(str::to_owned)));
 }
 
 #[test]
@@ -112,6 +157,9 @@ fn a_server_that_is_busy_gets_the_same_alerts_again_after_the_wait_it_asks_for()
     let requests = server.requests();
     assert_eq!(requests.len(), 3);
     assert!(requests.iter().all(|request| request.body == requests[0].body));
+    let counts = counts(&server, ["a".to_owned()]);
+    assert_eq!((counts.delivered, counts.duplicated), (1, 0));
+    record(Scenario::Throttled, counts);
 }
 
 #[test]
@@ -135,6 +183,7 @@ fn a_request_that_is_too_large_is_divided_and_each_alert_arrives_once() {
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (20, 0), "{accounts}");
     let accepted = accepted(&server);
     assert_eq!((accepted.len(), accepted.into_iter().collect::<BTreeSet<_>>().len()), (20, 20));
+    record(Scenario::OverTheLimit, counts(&server, numbered(0..20)));
 }
 
 #[test]
@@ -146,4 +195,5 @@ fn a_server_with_tls_is_reached_by_its_authority() {
     let container = started(&settings);
     log_alert(&container, "a", "firing");
     assert_eq!(shut_down(&container).delivered_total(), 1);
+    record(Scenario::Tls, counts(&server, ["a".to_owned()]));
 }

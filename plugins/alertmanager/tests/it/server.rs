@@ -6,10 +6,9 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
 };
 
-use fapilog_test_servers::FakeHttp;
+use fapilog_test_servers::{FakeHttp, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,7 +78,7 @@ impl RealAlertmanager {
     }
 
     fn wait_until_ready(&self) {
-        until("Alertmanager is ready", || self.get("/-/ready").is_some());
+        wait_until("Alertmanager is ready", || self.get("/-/ready").is_some());
     }
 
     /// The body of an answer of 200.
@@ -117,13 +116,4 @@ fn spawn(program: &Path, directory: &Path, address: SocketAddr) -> Child {
 /// A port that no client takes while Alertmanager is restarted: those of the fake servers are chosen so.
 fn free_address() -> SocketAddr {
     FakeHttp::start().address()
-}
-
-/// Waits until it is so.
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in {TIMEOUT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

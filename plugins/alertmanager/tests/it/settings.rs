@@ -64,6 +64,7 @@ fn invalid_settings_are_named_all_at_once() {
         "instance_label": false,
         "labels": { "a-b": "x", "alertname": "x", "empty": "", "instance": "x", "__a": "x" },
         "generator_url": "logs",
+        "request": { "compression": "gzip" },
     }))
     .err()
     .unwrap();
@@ -72,6 +73,7 @@ fn invalid_settings_are_named_all_at_once() {
         "url is a URL with a query; it must be the address of Alertmanager, without a query: the path of the API is added".to_owned(),
         "expires_after is 1s; allowed are 1m to 30d: more than repeat_after of the rules".to_owned(),
         "instance is \"db-7\"; there is no such label without instance_label".to_owned(),
+        "request.compression is gzip; Alertmanager reads no compressed bodies".to_owned(),
         format!("labels.__a is \"x\"; {legal}"),
         format!("labels.a-b is \"x\"; {legal}"),
         "labels.alertname is \"x\"; the rule of the alert has it".to_owned(),

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, time::Duration};
 
 use fapilog::{Scope, Settings, info, plugin::Registry, scope, sink};
 use serde_json::Value;

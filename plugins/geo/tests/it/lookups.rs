@@ -202,3 +202,31 @@ fn a_place_that_is_damaged_is_an_error_and_others_are_found() {
         assert_eq!(fields_of(&batch.events()[1])["geo.city"], "London");
     });
 }
+
+#[test]
+fn no_damaged_byte_of_a_database_leads_to_a_panic() {
+    let databases = Databases::new();
+    let whole = mmdb::file("GeoLite2-City", 6, &networks("Berlin"));
+    for place in 0..whole.len() {
+        for change in [0x20, 0xff] {
+            let mut damaged = whole.clone();
+            damaged[place] ^= change;
+            databases.write(&damaged);
+            let Ok(mut geo) = Geo::builder(databases.path()).cache_entries(1).build() else { continue };
+            let events = ["203.0.113.7", "198.51.100.200", "2001:db8:1::7", "192.0.2.1", "8.8.8.8"].map(from_client);
+            // The place is another one, or there is an error.
+            TestBatches::new().events(&events, |batch| drop(geo.enrich(batch)));
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_longer_than_any_database_is_refused_before_it_is_read() {
+    let databases = Databases::new();
+    // It has no blocks on disk.
+    std::fs::File::create(databases.path()).unwrap().set_len(1 << 40).unwrap();
+    let start = std::time::Instant::now();
+    let error = Geo::builder(databases.path()).build().unwrap_err();
+    assert!(matches!(error, GeoError::TooLong { .. }) && error.to_string().contains("2147483648 bytes"), "{error}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(5));
+}

@@ -11,7 +11,6 @@ mod settings;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
 use fapilog_plugin::{
@@ -100,14 +99,6 @@ fn from_client<'a>(address: impl Into<ValueRef<'a>>) -> TestEvent<'a> {
 fn places(enricher: &mut dyn Enricher, address: &str) -> Vec<String> {
     let fields = enriched(enricher, &from_client(address));
     fields.into_iter().filter(|(name, _)| name.starts_with("geo.")).map(|(_, value)| value).collect()
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn text_of(path: &Path) -> &str {

@@ -1,6 +1,10 @@
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use fapilog_geo::Geo;
+use fapilog_test_servers::wait_until;
 
 use super::*;
 
@@ -27,7 +31,7 @@ fn a_file_that_is_replaced_is_used_by_all_clones() {
     let mut other = geo.clone();
     assert_eq!(places(&mut geo, "203.0.113.7"), ["Berlin"]);
     databases.replace(&mmdb::file("GeoLite2-City", 6, &networks("Potsdam")));
-    until("the new database", || places(&mut geo, "203.0.113.7") == ["Potsdam"]);
+    wait_until("the new database", || places(&mut geo, "203.0.113.7") == ["Potsdam"]);
     assert_eq!(places(&mut other, "203.0.113.7"), ["Potsdam"]);
 }
 
@@ -38,9 +42,9 @@ fn a_file_that_is_written_in_place_is_used_once_it_is_whole() {
     let whole = mmdb::file("GeoLite2-City", 6, &networks("Potsdam"));
     assert_eq!(places(&mut geo, "203.0.113.7"), ["Berlin"]);
     databases.write(&whole[..whole.len() / 2]);
-    until("the report of a half", || failure(&mut geo).is_some());
+    wait_until("the report of a half", || failure(&mut geo).is_some());
     databases.write(&whole);
-    until("the new database", || {
+    wait_until("the new database", || {
         TestBatches::new().events(&[from_client("203.0.113.7")], |batch| {
             // A look between two writes may report once more.
             let _ = geo.enrich(batch);
@@ -56,20 +60,22 @@ fn a_file_that_cannot_be_used_is_reported_once_and_the_former_database_stays() {
     assert_eq!(failure(&mut geo), None);
     databases.replace(b"not a database");
     let mut reported = None;
-    until("the report", || {
+    wait_until("the report", || {
         reported = failure(&mut geo);
         reported.is_some()
     });
     assert!(reported.unwrap().contains("city.mmdb is no valid MaxMind DB"));
     fs::remove_file(databases.path()).unwrap();
-    until("the report of the missing file", || failure(&mut geo).is_some_and(|error| error.contains("cannot be read")));
+    wait_until("the report of the missing file", || {
+        failure(&mut geo).is_some_and(|error| error.contains("cannot be read"))
+    });
     // The thread has looked again meanwhile.
     let start = Instant::now();
     while start.elapsed() < INTERVAL * 5 {
         assert_eq!(failure(&mut geo), None);
     }
     databases.replace(&mmdb::file("GeoLite2-City", 6, &networks("Potsdam")));
-    until("the new database", || places(&mut geo, "203.0.113.7") == ["Potsdam"]);
+    wait_until("the new database", || places(&mut geo, "203.0.113.7") == ["Potsdam"]);
 }
 
 /// The threads of this process that look at this database's file: only a test by itself can count them.
@@ -81,7 +87,7 @@ fn threads() -> usize {
 #[test]
 fn the_thread_starts_with_the_first_event_and_ends_with_the_last_clone() {
     // In a process of its own, where no other test has such threads.
-    const ALONE: &str = "FAPILOG_GEO_TEST_ALONE";
+    const ALONE: &str = "GEO_TEST_ALONE";
     if std::env::var_os(ALONE).is_none() {
         let test = "reload::the_thread_starts_with_the_first_event_and_ends_with_the_last_clone";
         let program = std::env::current_exe().unwrap();
@@ -94,11 +100,11 @@ fn the_thread_starts_with_the_first_event_and_ends_with_the_last_clone() {
     let other = geo.clone();
     assert_eq!(threads(), 0);
     places(&mut geo, "203.0.113.7");
-    until("the thread", || threads() == 1);
+    wait_until("the thread", || threads() == 1);
     drop(geo);
     let mut last = other;
     places(&mut last, "203.0.113.7");
     assert_eq!(threads(), 1);
     drop(last);
-    until("the end of the thread", || threads() == 0);
+    wait_until("the end of the thread", || threads() == 0);
 }

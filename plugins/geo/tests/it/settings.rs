@@ -4,6 +4,8 @@ use fapilog_plugin::{
     settings::PluginConfig,
 };
 
+use fapilog_test_servers::wait_until;
+
 use super::*;
 
 fn made(config: &PluginConfig) -> Result<Box<dyn Enricher>, Vec<String>> {
@@ -50,7 +52,7 @@ fn the_interval_decides_when_a_new_file_is_seen() {
         (vec!["Berlin".into()], vec!["Berlin".into()])
     );
     databases.replace(&mmdb::file("GeoLite2-City", 6, &networks("Potsdam")));
-    until("the new database", || places(&mut *quick, "203.0.113.7") == ["Potsdam"]);
+    wait_until("the new database", || places(&mut *quick, "203.0.113.7") == ["Potsdam"]);
     assert_eq!(places(&mut *slow, "203.0.113.7"), ["Berlin"]);
 }
 

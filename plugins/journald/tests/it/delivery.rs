@@ -17,10 +17,12 @@ use fapilog_plugin::{
     testing::TestBatches,
 };
 
+use fapilog_test_servers::{Conformance, EventLedger, Scenario, wait_until};
+
 use crate::{
     fake_journald::{FakeJournald, GotEntries},
     strict_parser::ReadEntry,
-    support::{builder, directory, named, records, shut_down, sink, until},
+    support::{builder, directory, named, records, shut_down, sink},
 };
 
 /// The counter of a sink of a container.
@@ -50,6 +52,46 @@ fn an_entry_that_no_datagram_holds_comes_as_a_sealed_file() {
     assert_eq!((accounts.delivered_total(), counter(&accounts, "long_entries")), (3, 2));
 }
 
+/// Records the entries that came, by their numbers.
+fn record(scenario: Scenario, logged: u64, received: impl IntoIterator<Item = u64>) {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all((0..logged).map(|number| number.to_string()));
+    ledger.receive_all(received.into_iter().map(|number| number.to_string()));
+    let counts = ledger.counts();
+    assert_eq!((counts.duplicated, counts.lost), (0, 0), "{counts:?}");
+    Conformance::record("journald", "fake", scenario, counts.delivered, counts.duplicated, counts.lost);
+}
+
+fn numbers(got: &GotEntries) -> Vec<u64> {
+    got.all().iter().map(|got| got.entry.text("NUMBER").parse().unwrap()).collect()
+}
+
+#[test]
+fn each_event_is_an_entry() {
+    let ((_directory, socket), got) = (directory(), GotEntries::default());
+    let server = FakeJournald::start(&socket, &got);
+    let container = builder().sink("journald", Journald::new().socket(&socket)).start().unwrap();
+    let log = container.logger("orders");
+    (0..1000_u64).for_each(|number| info!(log, "order", number));
+    assert_eq!(shut_down(&container).delivered_total(), 1000);
+    drop(server);
+    record(Scenario::Happy, 1000, numbers(&got));
+}
+
+#[test]
+fn entries_that_no_datagram_holds_come_as_files_and_each_once() {
+    let ((_directory, socket), got) = (directory(), GotEntries::default());
+    let server = FakeJournald::start(&socket, &got);
+    let container = builder().record_max_bytes(8 << 20).ring_capacity_bytes(64 << 20);
+    let container = container.sink("journald", Journald::new().socket(&socket)).start().unwrap();
+    let (log, long) = (container.logger("orders"), "x".repeat(1 << 20));
+    (0..10_u64).for_each(|number| info!(log, "order", number, long = long.as_str()));
+    assert_eq!(shut_down(&container).delivered_total(), 10);
+    drop(server);
+    assert!(got.all().iter().all(|got| got.is_file));
+    record(Scenario::OverTheLimit, 10, numbers(&got));
+}
+
 #[test]
 fn a_long_entry_is_cut_and_counted() {
     let ((_directory, socket), got) = (directory(), GotEntries::default());
@@ -77,7 +119,7 @@ fn entries_wait_for_a_journald_that_starts_later() {
     );
     let log = container.logger("orders");
     (0..100).for_each(|number| info!(log, "order", number));
-    until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
+    wait_until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
     let server = FakeJournald::start(&socket, &got);
     let accounts = shut_down(&container);
     drop(server);
@@ -100,7 +142,7 @@ fn entries_that_waited_on_disk_come_once_after_a_restart_of_the_program() {
     assert_eq!(accounts.pending_total(), 200, "{accounts}");
     let server = FakeJournald::start(&socket, &got);
     let container = start();
-    until("all entries have come", || got.count() >= 200);
+    wait_until("all entries have come", || got.count() >= 200);
     shut_down(&container);
     drop(server);
     let numbers: Vec<u64> = got.all().iter().map(|got| got.entry.text("NUMBER").parse().unwrap()).collect();
@@ -115,7 +157,7 @@ fn a_journald_that_does_not_read_delays_no_one_and_gets_each_entry_once_it_reads
     let container = builder().sink("journald", journald).start().unwrap();
     let log = container.logger("orders");
     (0..3000).for_each(|number| info!(log, "order", number));
-    until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
+    wait_until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
     // The queue is read to its end, as a journald does that is stopped, and another one takes its place.
     std::fs::remove_file(&socket).unwrap();
     let mut before = Vec::new();
@@ -132,6 +174,7 @@ fn a_journald_that_does_not_read_delays_no_one_and_gets_each_entry_once_it_reads
     let numbers: Vec<u64> = entries.map(|entry| entry.text("NUMBER").parse().unwrap()).collect();
     assert_eq!(numbers, (0..3000).collect::<Vec<_>>());
     assert_eq!(accounts.delivered_total(), 3000, "{accounts}");
+    record(Scenario::Throttled, 3000, numbers);
 }
 
 #[test]
@@ -163,7 +206,7 @@ fn a_socket_of_another_kind_is_an_error_for_good() {
 fn delivered(sink: &mut dyn Sink, payload: Payload) -> Result<(), SinkError> {
     let mut delivery = sink.deliver(payload);
     let mut result = None;
-    until("the delivery has ended", || match delivery.poll(&mut Context::from_waker(Waker::noop())) {
+    wait_until("the delivery has ended", || match delivery.poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(ended) => {
             result = Some(ended);
             true

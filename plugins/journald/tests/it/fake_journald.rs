@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 
+use fapilog_test_servers::wait_until;
 use rustix::{
     fs::{SealFlags, fcntl_get_seals},
     net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg},
@@ -48,7 +49,7 @@ impl GotEntries {
     /// Waits for so many entries, and returns them.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize) -> Vec<ReadEntry> {
-        crate::support::until("all entries have come", || self.count() >= count);
+        wait_until("all entries have come", || self.count() >= count);
         self.all().into_iter().map(|got| got.entry).collect()
     }
 }

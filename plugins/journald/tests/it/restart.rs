@@ -10,6 +10,7 @@ use fapilog::{
     sink::{OnFull, SinkOptions},
 };
 use fapilog_journald::Journald;
+use fapilog_test_servers::{Conformance, EventLedger, Scenario};
 
 use crate::{
     fake_journald::{FakeJournald, GotEntries},
@@ -53,4 +54,16 @@ fn nothing_is_lost_and_nothing_comes_twice_while_journald_is_restarted() {
     assert_eq!((accounts.delivered_total(), accounts.lost_total()), (EVENTS, 0), "{accounts}");
     let numbers: Vec<u64> = got.all().iter().map(|got| got.entry.text("NUMBER").parse().unwrap()).collect();
     assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
+    let mut ledger = EventLedger::new();
+    ledger.submit_all((0..EVENTS).map(|number| number.to_string()));
+    ledger.receive_all(numbers.iter().map(u64::to_string));
+    let counts = ledger.counts();
+    Conformance::record(
+        "journald",
+        "fake",
+        Scenario::RestartedInFlight,
+        counts.delivered,
+        counts.duplicated,
+        counts.lost,
+    );
 }

@@ -3,6 +3,7 @@
 use std::{os::unix::net::UnixDatagram, time::Instant};
 
 use fapilog::{Container, Settings, info, plugin::Registry, warn};
+use fapilog_test_servers::wait_until;
 
 use crate::{
     fake_journald::{FakeJournald, GotEntries},
@@ -61,7 +62,7 @@ fn a_payload_is_as_long_as_its_setting_and_ends_at_its_timeout() {
         let container = started(&format!("socket = {socket:?}\n{settings}")).unwrap();
         let start = Instant::now();
         (0..4000).for_each(|number| info!(container.logger("orders"), "order", number));
-        crate::support::until("an attempt has failed", || {
+        wait_until("an attempt has failed", || {
             container.accounts().sinks.iter().any(|sink| sink.errors + sink.retries > 0)
         });
         let took = start.elapsed();

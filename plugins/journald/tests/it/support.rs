@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use fapilog::{
@@ -66,16 +66,6 @@ pub(crate) fn shut_down(container: &Container) -> Accounts {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
     accounts
-}
-
-/// Waits until it is so.
-#[track_caller]
-pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in {TIMEOUT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[derive(Debug)]

@@ -13,10 +13,11 @@ use std::{
 use fapilog::{Scope, error, info};
 use fapilog_journald::{Facility, Journald};
 use fapilog_plugin::field_group::FieldGroup;
+use fapilog_test_servers::{Conformance, EventLedger, Scenario, wait_until};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{TIMEOUT, builder, shut_down, until};
+use crate::support::{TIMEOUT, builder, shut_down};
 
 const DAEMON: &str = "/lib/systemd/systemd-journald";
 
@@ -112,7 +113,7 @@ fn run(directory: &Path) -> Result<Child, String> {
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().map_err(|error| error.to_string())?;
     let mut has_ended = false;
-    until("the socket of journald is there, or journald has ended", || {
+    wait_until("the socket of journald is there, or journald has ended", || {
         has_ended = child.try_wait().unwrap().is_some();
         has_ended || socket(directory).exists()
     });
@@ -148,7 +149,7 @@ fn entries_are_in_the_journal_with_all_their_fields() {
     info!(log, "two values", "user.id" = 1, "user-id" = 2);
     let accounts = shut_down(&container);
     assert_eq!(accounts.delivered_total(), 3, "{accounts}");
-    until("three entries are in the journal", || systemd.entries(&["-t", "shop"]).len() == 3);
+    wait_until("three entries are in the journal", || systemd.entries(&["-t", "shop"]).len() == 3);
 
     let [failed] = &systemd.entries(&["-t", "shop", "-p", "err", "ORDER_ID=42"])[..] else { panic!("not one") };
     assert_eq!(failed["MESSAGE"], "order failed");
@@ -189,13 +190,13 @@ fn entries_that_are_logged_while_journald_is_down_are_in_the_journal_once() {
             systemd.stop();
         }
         if number == EVENTS / 4 * 3 {
-            until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
+            wait_until("an attempt has failed", || container.accounts().sinks.iter().any(|sink| sink.retries > 0));
             systemd.start_again();
         }
     }
     let accounts = shut_down(&container);
     assert_eq!(accounts.delivered_total(), EVENTS, "{accounts}");
-    until("all entries are in the journal", || systemd.entries(&["-t", "shop"]).len() as u64 >= EVENTS);
+    wait_until("all entries are in the journal", || systemd.entries(&["-t", "shop"]).len() as u64 >= EVENTS);
     let mut numbers: Vec<u64> = systemd
         .entries(&["-t", "shop"])
         .iter()
@@ -203,4 +204,46 @@ fn entries_that_are_logged_while_journald_is_down_are_in_the_journal_once() {
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..EVENTS).collect::<Vec<_>>());
+    record(Scenario::RestartedInFlight, EVENTS, &systemd.entries(&["-t", "shop"]));
+}
+
+/// Records the entries of the journal, by their numbers.
+fn record(scenario: Scenario, logged: u64, entries: &[Value]) {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all((0..logged).map(|number| number.to_string()));
+    ledger.receive_all(entries.iter().map(|entry| entry["NUMBER"].as_str().unwrap()));
+    let counts = ledger.counts();
+    assert_eq!((counts.duplicated, counts.lost), (0, 0), "{counts:?}");
+    Conformance::record("journald", "journald", scenario, counts.delivered, counts.duplicated, counts.lost);
+}
+
+#[test]
+fn each_event_is_an_entry_of_the_journal() {
+    const EVENTS: u64 = 1000;
+    let Some(systemd) = Systemd::start() else { return };
+    let container = builder().sink("journald", Journald::new().socket(systemd.socket()).identifier("shop"));
+    let container = container.start().unwrap();
+    let log = container.logger("orders");
+    (0..EVENTS).for_each(|number| info!(log, "order", number));
+    let accounts = shut_down(&container);
+    assert_eq!(accounts.delivered_total(), EVENTS, "{accounts}");
+    wait_until("all entries are in the journal", || systemd.entries(&["-t", "shop"]).len() as u64 >= EVENTS);
+    record(Scenario::Happy, EVENTS, &systemd.entries(&["-t", "shop"]));
+}
+
+#[test]
+fn entries_that_no_datagram_holds_are_in_the_journal() {
+    const EVENTS: u64 = 10;
+    let Some(systemd) = Systemd::start() else { return };
+    let container = builder().record_max_bytes(8 << 20).ring_capacity_bytes(64 << 20);
+    let container =
+        container.sink("journald", Journald::new().socket(systemd.socket()).identifier("shop")).start().unwrap();
+    let (log, long) = (container.logger("orders"), "x".repeat(1 << 20));
+    (0..EVENTS).for_each(|number| info!(log, "order", number, long = long.as_str()));
+    let accounts = shut_down(&container);
+    assert_eq!(accounts.delivered_total(), EVENTS, "{accounts}");
+    wait_until("all entries are in the journal", || systemd.entries(&["-t", "shop"]).len() as u64 >= EVENTS);
+    let entries = systemd.entries(&["-t", "shop"]);
+    assert!(entries.iter().all(|entry| entry["LONG"] == long.as_str()));
+    record(Scenario::OverTheLimit, EVENTS, &entries);
 }

@@ -4,7 +4,7 @@
 mod real_server;
 mod settings;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fapilog::{
     Container, Level,
@@ -24,13 +24,4 @@ fn shut_down(logs: &Container) -> (u64, u64) {
     accounts.check().unwrap();
     assert_eq!(accounts.pending_total(), 0, "{accounts}");
     (accounts.sinks[0].delivered, accounts.lost_total())
-}
-
-/// Waits until it is so.
-fn until(condition: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in {TIMEOUT:?}: {condition}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }

@@ -8,10 +8,10 @@ use fapilog::{
     sink::{DeliveryPolicy, SinkOptions},
 };
 use fapilog_redis::{RedisSettings, RedisStream};
-use fapilog_test_servers::{Conformance, EventLedger, Scenario, TestCa, servers::Redis};
+use fapilog_test_servers::{Conformance, EventLedger, Scenario, TestCa, servers::Redis, wait_until};
 use redis::{Commands, Connection, streams::StreamRangeReply};
 
-use crate::{builder, shut_down, until};
+use crate::{builder, shut_down};
 
 fn settings_for(server: &Redis) -> RedisSettings {
     let mut settings = RedisSettings::default();
@@ -110,7 +110,7 @@ fn a_server_out_of_memory_gets_the_events_when_it_has_memory_again() {
     for number in 0..100_u64 {
         info!(logs.logger("orders"), "order", number = number);
     }
-    until("the server has refused commands", || logs.accounts().sinks[0].retries > 0);
+    wait_until("the server has refused commands", || logs.accounts().sinks[0].retries > 0);
     assert_eq!(logs.accounts().sinks[0].delivered, 0);
     command(&mut client, &["CONFIG", "SET", "maxmemory", "0"]);
     assert_eq!(shut_down(&logs), (100, 0));
@@ -128,7 +128,7 @@ fn no_event_is_lost_when_the_server_is_killed_in_flight() {
     for number in 0..5000_u64 {
         info!(logs.logger("orders"), "order", number = number);
         if number == 2000 {
-            until("events are delivered", || logs.accounts().sinks[0].delivered > 0);
+            wait_until("events are delivered", || logs.accounts().sinks[0].delivered > 0);
             server.server.kill();
         }
         if number == 3000 {
@@ -246,4 +246,20 @@ fn a_server_that_does_not_answer_is_given_up_after_the_time_limit() {
     assert_eq!(shut_down(&logs), (0, 1));
     let found = format!("{:?}", logs.diagnostics());
     assert!(found.contains("within 80ms") || found.contains("within 79."), "{found}");
+}
+
+#[test]
+fn a_server_that_has_no_connection_left_gets_the_events_when_it_has_one() {
+    let Some(server) = Redis::start() else { return };
+    let mut first = client(&server);
+    command(&mut first, &["CONFIG", "SET", "maxclients", "1"]);
+    let logs = start(&settings_for(&server));
+    for number in 0..100_u64 {
+        info!(logs.logger("orders"), "order", number = number);
+    }
+    wait_until("the server has refused a connection", || logs.accounts().sinks[0].retries > 2);
+    command(&mut first, &["CONFIG", "SET", "maxclients", "100"]);
+    assert_eq!(shut_down(&logs), (100, 0));
+    let counts = ledger(&mut first, 100).counts();
+    assert_eq!((counts.delivered, counts.duplicated, counts.lost), (100, 0, 0));
 }

@@ -1,9 +1,9 @@
 //! Settings from a file: they reach the sink, and invalid ones are named.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use fapilog::{Settings, error::SettingsError, info};
-use fapilog_redis as _;
+use fapilog_redis::{RedisSettings, RedisStream};
 use fapilog_test_servers::servers::Redis;
 use redis::{Commands, streams::StreamRangeReply};
 
@@ -86,4 +86,15 @@ fn settings_that_do_not_go_together_are_refused() {
     assert!(found.contains("tls is given; a rediss:// URL alone has it"), "{found}");
     let found = problems("url = \"redis://127.0.0.1\"\npassword = \"hunter2\"");
     assert!(found.contains("password") && !found.contains("hunter2"), "{found}");
+}
+
+#[test]
+fn a_time_limit_beyond_the_clock_is_refused() {
+    let mut settings = RedisSettings::default();
+    settings.url = "redis://127.0.0.1".to_owned();
+    (settings.connect_timeout, settings.reply_timeout) = (Duration::MAX, Duration::from_secs(24 * 3600 + 1));
+    let problems = RedisStream::new(&settings, fapilog::format::Json::new).unwrap_err().problems;
+    let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["connect_timeout", "reply_timeout"]);
+    assert_eq!(problems[0].allowed, "it must be from 1ms to 1d");
 }

@@ -11,7 +11,7 @@ mod settings;
 mod sockets;
 mod tls;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fapilog::{
     Container, Level,
@@ -37,13 +37,4 @@ fn shut_down(logs: &Container) -> (u64, u64) {
 fn counter(logs: &Container, name: &str) -> u64 {
     let accounts = logs.accounts();
     accounts.sinks[0].counters.iter().find(|(counter, _)| *counter == name).map_or(0, |(_, count)| *count)
-}
-
-/// Waits until it is so.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + TIMEOUT;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not in {TIMEOUT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }

@@ -9,6 +9,7 @@ use fapilog::{
 };
 use fapilog_format::Json;
 use fapilog_syslog::{Facility, Framing, Syslog, SyslogFormat};
+use fapilog_test_servers::{Conformance, EventCounts, EventLedger, Scenario, wait_until};
 
 use crate::{TIMEOUT, builder, rsyslog::Rsyslog, shut_down, tls::Certificates};
 
@@ -79,7 +80,7 @@ fn rsyslog_reads_rfc_3164_json_and_a_message_with_a_byte_order_mark() {
     let logs = start(Syslog::new(&tcp, rfc5424().content(Json::new).byte_order_mark(true)));
     info!(logs.logger("orders"), "as JSON", order = 42);
     assert_eq!(shut_down(&logs), (1, 0));
-    crate::until("rsyslog has the object", || {
+    wait_until("rsyslog has the object", || {
         server.messages().iter().any(|message| {
             let text = message["msg"].as_str().unwrap().trim().trim_start_matches('\u{feff}');
             serde_json::from_str::<serde_json::Value>(text).is_ok_and(|value| value["message"] == "as JSON")
@@ -135,4 +136,91 @@ fn events_that_are_logged_while_rsyslog_is_down_arrive_over_a_unix_socket() {
         restarted_in_flight(&mut server, Syslog::new(url, SyslogFormat::rfc3164().app_name("shop")));
     assert_eq!(counts, (1000, 0));
     assert!((300..1000).all(|number| numbers.contains(&number)), "{} of 1000", numbers.len());
+}
+
+/// The number of a message of `log_numbers`.
+fn number_of(message: &serde_json::Value) -> Option<String> {
+    let number = message["msg"].as_str()?.trim().strip_prefix("number ")?;
+    Some(number.split(' ').next().unwrap_or(number).to_owned())
+}
+
+fn log_numbers(logs: &Container, numbers: std::ops::Range<u64>) {
+    let log = logs.logger("orders");
+    numbers.for_each(|number| info!(log, "number {number}", number));
+}
+
+/// The numbers that the server has, against those that were logged.
+fn ledger(server: &Rsyslog, logged: u64) -> EventLedger {
+    let mut ledger = EventLedger::new();
+    ledger.submit_all((0..logged).map(|number| number.to_string()));
+    ledger.receive_all(server.messages().iter().filter_map(number_of));
+    ledger
+}
+
+/// Waits until the server has all messages, and records them.
+fn record(scenario: Scenario, server: &Rsyslog, logged: u64) {
+    wait_until("rsyslog has all messages", || server.messages().iter().filter_map(number_of).count() as u64 >= logged);
+    let EventCounts { delivered, duplicated, lost, .. } = ledger(server, logged).counts();
+    assert_eq!((delivered as u64, duplicated, lost), (logged, 0, 0));
+    Conformance::record("syslog", "rsyslog", scenario, delivered, duplicated, lost);
+}
+
+#[test]
+fn each_event_is_a_message_of_rsyslog_over_tcp_and_over_tls() {
+    let certificates = Certificates::new();
+    for scenario in [Scenario::Happy, Scenario::Tls] {
+        let Some(server) = Rsyslog::start(&certificates) else { return };
+        let sink = match scenario {
+            Scenario::Tls => {
+                Syslog::new(format!("tls://localhost:{}", server.ports.tls), rfc5424()).tls(certificates.trusted())
+            }
+            _ => Syslog::new(format!("tcp://127.0.0.1:{}", server.ports.tcp), rfc5424()),
+        };
+        let logs = start(sink);
+        log_numbers(&logs, 0..1000);
+        assert_eq!(shut_down(&logs), (1000, 0));
+        record(scenario, &server, 1000);
+    }
+}
+
+#[test]
+fn messages_that_are_too_long_are_cut_and_arrive() {
+    let Some(server) = Rsyslog::start(&Certificates::new()) else { return };
+    let format = rfc5424().max_message_bytes(1024);
+    let logs = start(Syslog::new(format!("tcp://127.0.0.1:{}", server.ports.tcp), format));
+    let (log, long) = (logs.logger("orders"), "x".repeat(5000));
+    for number in 0..200_u64 {
+        info!(log, "number {number} {long}", number, long = long.as_str());
+        if number % 20 == 0 {
+            // All of them at once would not fit into the ring.
+            logs.flush(TIMEOUT).unwrap();
+        }
+    }
+    assert_eq!(shut_down(&logs), (200, 0));
+    assert_eq!(crate::counter(&logs, "messages_truncated"), 200);
+    record(Scenario::OverTheLimit, &server, 200);
+    assert!(server.messages().iter().all(|message| message["msg"].as_str().unwrap().len() < 1024));
+}
+
+/// The guarantee of docs/syslog-sink.md: TCP has no acknowledgement, so messages in the buffers of the connection are lost although they
+/// count as delivered; those behind them are not, and only the payload in which the connection broke may come twice.
+#[test]
+fn a_kill_of_rsyslog_costs_messages_that_were_in_its_connection_and_no_others() {
+    let Some(mut server) = Rsyslog::start(&Certificates::new()) else { return };
+    let logs = start(Syslog::new(format!("tcp://127.0.0.1:{}", server.ports.tcp), rfc5424()).payload_bytes(4 << 10));
+    log_numbers(&logs, 0..300);
+    logs.flush(TIMEOUT).unwrap();
+    server.message("number 299");
+    // In flight: some are read, some are in buffers, and some are in the sink's queue.
+    log_numbers(&logs, 300..600);
+    server.kill();
+    log_numbers(&logs, 600..1000);
+    server.start_again();
+    logs.flush(TIMEOUT).unwrap();
+    assert_eq!(shut_down(&logs), (1000, 0));
+    server.message("number 999");
+    let ledger = ledger(&server, 1000);
+    let in_flight = |number: &str| (300..600).contains(&number.parse::<u32>().unwrap());
+    assert!(ledger.lost().into_iter().all(in_flight), "{:?}", ledger.lost());
+    Conformance::record_without_acknowledgements("syslog", "rsyslog", Scenario::RestartedInFlight, ledger.counts());
 }

@@ -9,10 +9,11 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use fapilog_test_servers::wait_until;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{tls::Certificates, until};
+use crate::tls::Certificates;
 
 /// Tests that found no rsyslog.
 static SKIPPED: AtomicUsize = AtomicUsize::new(0);
@@ -79,7 +80,7 @@ impl Rsyslog {
             .unwrap();
         self.child = Some(child);
         let Ports { tcp, tls, .. } = self.ports;
-        until(&format!("rsyslog listens: {}", self.log()), || {
+        wait_until(&format!("rsyslog listens: {}", self.log()), || {
             let is_open = |port| TcpStream::connect(("127.0.0.1", port)).is_ok();
             is_open(tcp) && is_open(tls) && self.socket().exists()
         });
@@ -92,6 +93,14 @@ impl Rsyslog {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         child.wait().unwrap();
         let _ = fs::remove_file(self.socket());
+    }
+
+    /// Kills it, as the kernel does that has no memory left.
+    pub(crate) fn kill(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let _ = fs::remove_file(self.path("pid"));
     }
 
     /// The path of its Unix socket.
@@ -110,7 +119,7 @@ impl Rsyslog {
     /// Waits until a message has this text, and returns it.
     pub(crate) fn message(&self, text: &str) -> Value {
         let mut found = None;
-        until(&format!("rsyslog has {text}: {}", self.log()), || {
+        wait_until(&format!("rsyslog has {text}: {}", self.log()), || {
             found = self.messages().into_iter().find(|message| message["msg"].as_str().unwrap().trim() == text);
             found.is_some()
         });

@@ -1,9 +1,10 @@
 //! Settings: each changes messages or the transport, and invalid ones are named.
 
-use std::{fs, net::TcpListener};
+use std::{fs, net::TcpListener, time::Duration};
 
 use fapilog::{Settings, error::SettingsError, info};
-use fapilog_syslog as _;
+use fapilog_plugin::sink::SinkFactory;
+use fapilog_syslog::{Syslog, SyslogFormat};
 
 use crate::{
     TIMEOUT,
@@ -219,4 +220,14 @@ fn a_formatter_that_there_is_not_is_a_problem_of_the_setting() {
         "sinks = [\"stdout\"]\nformatter = \"syslog_rfc5424\"\n[plugin_config.syslog_rfc5424]\nmessage = \"jsonn\"",
     );
     assert!(found.contains("plugin_config.syslog_rfc5424.message") && found.contains("json"), "{found}");
+}
+
+#[test]
+fn a_time_limit_beyond_the_clock_is_refused() {
+    let sink = Syslog::new("tcp://127.0.0.1", SyslogFormat::rfc5424());
+    let day = Duration::from_secs(24 * 3600);
+    assert_eq!(sink.clone().connect_timeout(day).write_timeout(day).check(), []);
+    let problems = sink.connect_timeout(Duration::MAX).write_timeout(2 * day).check();
+    let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["connect_timeout", "write_timeout"]);
 }

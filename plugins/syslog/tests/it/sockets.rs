@@ -20,12 +20,13 @@ use fapilog_plugin::{
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
 };
 use fapilog_syslog::{Framing, Syslog, SyslogFormat};
+use fapilog_test_servers::wait_until;
 
 use crate::{
     TIMEOUT, builder, counter,
     message::parse,
     receiver::{LogSocket, accept, next_counted, next_line},
-    shut_down, until,
+    shut_down,
 };
 
 fn rfc5424() -> SyslogFormat {
@@ -103,7 +104,7 @@ fn messages_that_a_closed_udp_port_refuses_are_sent_again() {
     drop(socket);
     let logs = start(Syslog::new(url, rfc5424()));
     (0..10).for_each(|number| log(&logs, number));
-    until("a refusal is seen", || logs.accounts().sinks[0].retries > 0);
+    wait_until("a refusal is seen", || logs.accounts().sinks[0].retries > 0);
     let socket = UdpSocket::bind(address).unwrap();
     socket.set_read_timeout(Some(TIMEOUT)).unwrap();
     assert_eq!((0..10).map(|_| number_of(&next_datagram(&socket))).collect::<Vec<_>>(), (0..10).collect::<Vec<_>>());
@@ -189,7 +190,7 @@ fn events_wait_for_a_server_that_is_down() {
     drop(listener);
     let logs = start(Syslog::new(url, rfc5424()));
     log(&logs, 1);
-    until("a connection is refused", || logs.accounts().sinks[0].retries > 0);
+    wait_until("a connection is refused", || logs.accounts().sinks[0].retries > 0);
     let listener = TcpListener::bind(address).unwrap();
     assert_eq!(number_of(&next_counted(&mut accept(&listener)).unwrap()), 1);
     assert_eq!(shut_down(&logs), (1, 0));

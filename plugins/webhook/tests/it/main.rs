@@ -1,6 +1,8 @@
 //! Webhooks, against a server on loopback that checks signatures by another library.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
+mod delivery;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use data_encoding::{BASE64, HEXLOWER};
