@@ -195,7 +195,7 @@ impl BlockingDelivery for HttpDelivery {
             limits,
             |records| sender.send(records),
             |bytes| {
-                let text = "the destination refuses requests as too large (status 413); they are divided";
+                let text = "the destination refuses requests as too large; they are divided";
                 reporter.report(format!("{text}, and batch.max_bytes should be below {bytes}"));
             },
         )

@@ -44,9 +44,9 @@ fn a_client_library_with_its_own_tls_has_the_connection_and_the_name_of_the_cert
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let endpoint = endpoint(&format!("tls://localhost:{port}"));
-    let tls =
-        TlsSettings { server_name: Some("logs.example.com".to_owned()), ..TlsSettings::default() }.load().unwrap();
-    let mut dialer = Dialer::new(&endpoint, 0, AddressPolicy::default()).tls(tls);
+    let mut tls = TlsSettings::default();
+    tls.server_name = Some("logs.example.com".to_owned());
+    let mut dialer = Dialer::new(&endpoint, 0, AddressPolicy::default()).tls(tls.load().unwrap());
     assert_eq!(dialer.connect_tcp(soon()).unwrap().peer_addr().unwrap().port(), port);
     assert_eq!(dialer.server_name().unwrap().unwrap().to_str(), "logs.example.com");
 }
