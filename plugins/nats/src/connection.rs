@@ -161,16 +161,16 @@ impl NatsConnection {
         self.stream.flush()
     }
 
-    /// Reads all that has come, without waiting.
-    pub(crate) fn read_available(&mut self) -> io::Result<()> {
+    /// Reads some of what has come, without waiting. Returns whether there may be more: it is read when the events so far are taken, so that
+    /// the memory stays small.
+    pub(crate) fn read_available(&mut self) -> io::Result<bool> {
         while self.stream.peer_state() == PeerState::HasSent {
             if self.input.len() - self.input_start > READ_BYTES {
-                // It is looked at first, so that the memory stays small.
-                return Ok(());
+                return Ok(true);
             }
             self.read_some()?;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Waits for bytes of the server until the deadline.

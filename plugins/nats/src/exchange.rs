@@ -16,6 +16,9 @@ use crate::{
 /// The commands that are put into the output at a time, in bytes.
 const WINDOW_BYTES: usize = 64 << 10;
 
+/// The most reads between two writes. A server that sends more than 8 MiB in between keeps the client busy.
+const READS_MAX: usize = 256;
+
 /// Counters of the sink.
 #[derive(Clone)]
 pub(crate) struct NatsCounters {
@@ -96,10 +99,9 @@ impl<'a> Exchange<'a> {
             if connection.has_output() {
                 if let Err(error) = connection.write_step() {
                     // The server may have answered before it closed the connection, and have named the reason.
-                    let _ = connection.read_available();
-                    return self.take_events(connection).and(Err(error));
+                    return self.read_all(connection).and(Err(error));
                 }
-                connection.read_available()?;
+                self.read_all(connection)?;
             } else if self.is_done() {
                 return Ok(());
             } else {
@@ -107,6 +109,18 @@ impl<'a> Exchange<'a> {
             }
             self.take_events(connection)?;
         }
+    }
+
+    /// Reads all that has come, so that a server which waits for that reads on.
+    fn read_all(&mut self, connection: &mut NatsConnection) -> io::Result<()> {
+        for _ in 0..READS_MAX {
+            let has_more = connection.read_available();
+            self.take_events(connection)?;
+            if !has_more? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn is_done(&self) -> bool {

@@ -41,5 +41,5 @@ pub use crate::{
     error::NatsError,
     registration::register,
     settings::{NatsAcknowledgement, NatsSettings},
-    sink::Nats,
+    sink::NatsPublisher,
 };

@@ -9,7 +9,7 @@ use fapilog_plugin::{
     sink::SinkFactory,
 };
 
-use crate::{Nats, settings::NatsSettings};
+use crate::{NatsPublisher, settings::NatsSettings};
 
 register_plugin!(register);
 
@@ -27,7 +27,7 @@ fn nats(settings: &PluginSettings<'_>) -> Result<Arc<dyn SinkFactory>, Vec<Probl
     let (own, mut problems) = settings.read_with_problems::<NatsSettings>();
     let Some(own) = own else { return Err(problems) };
     let formatter = settings.formatter(false)?;
-    match Nats::with_formatter(&own, formatter) {
+    match NatsPublisher::with_formatter(&own, formatter) {
         Ok(sink) if problems.is_empty() => Ok(Arc::new(sink)),
         made => {
             let found = made.err().unwrap_or_default();

@@ -29,12 +29,12 @@ const DUPLICATES: &str = "duplicates_suppressed";
 ///
 /// An event is delivered when a stream has acknowledged it; without acknowledgements, when the server has answered a `PING` behind it.
 #[derive(Clone)]
-pub struct Nats {
+pub struct NatsPublisher {
     target: NatsTarget,
     formatter: Arc<dyn Fn() -> Box<dyn Formatter> + Send + Sync>,
 }
 
-impl Nats {
+impl NatsPublisher {
     /// A sink with these settings, whose events are rendered by formatters that `formatter` makes.
     ///
     /// # Errors
@@ -55,13 +55,13 @@ impl Nats {
     }
 }
 
-impl fmt::Debug for Nats {
+impl fmt::Debug for NatsPublisher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nats").field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("NatsPublisher").field("target", &self.target).finish_non_exhaustive()
     }
 }
 
-impl SinkFactory for Nats {
+impl SinkFactory for NatsPublisher {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let settings = &self.target.settings;
         let tls = self.target.tls().map_err(|problems| SinkError::permanent(SettingsError { problems }))?;
