@@ -250,3 +250,57 @@ impl<'a> Exchange<'a> {
         ExchangeResult { delivered, rejected, retryable, first: self.first, has_unrelated: self.has_unrelated }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{BufRead, BufReader, Read, Write},
+        net::{TcpListener, TcpStream},
+        time::{Duration, Instant},
+    };
+
+    use super::*;
+
+    /// A server that reads a message, and then writes its acknowledgement of 1 KiB, for as long as the client reads.
+    fn acknowledge_in_turn(stream: TcpStream) {
+        stream.set_nodelay(true).unwrap();
+        let (mut reader, mut writer) = (BufReader::new(stream.try_clone().unwrap()), stream);
+        let (mut line, mut content) = (String::new(), vec![0; 502]);
+        while matches!(reader.read_line(&mut line), Ok(1..)) {
+            reader.read_exact(&mut content).unwrap();
+            let reply = line.split(' ').nth(2).unwrap().to_owned();
+            let ack = format!("{{\"stream\":\"LOGS\",\"seq\":7,\"domain\":\"{}\"}}", "x".repeat(1000));
+            if write!(writer, "MSG {reply} 1 {}\r\n{ack}\r\n", ack.len()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    }
+
+    #[test]
+    fn acknowledgements_are_read_while_a_long_payload_is_written() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = listener.accept().unwrap().0;
+        let server = std::thread::spawn(move || acknowledge_in_turn(server));
+        let count = 40_000;
+        let mut payload = Payload::new(0);
+        for _ in 0..count {
+            payload.buffer().extend_from_slice(format!("PUB a 500\r\n{}\r\n", "x".repeat(500)).as_bytes());
+            payload.end_record();
+        }
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut connection = NatsConnection::new(client.into(), deadline, b"_INBOX.a.".to_vec());
+        let plan = ExchangePlan { has_acknowledgements: true, in_flight_max: count, first_number: 7 };
+        let counters = NatsCounters {
+            opened: SinkCounter::default(),
+            too_large: SinkCounter::default(),
+            duplicates: SinkCounter::default(),
+        };
+        let mut exchange = Exchange::new(&payload, plan, counters);
+        exchange.run(&mut connection).unwrap();
+        assert_eq!(exchange.into_result().delivered, count);
+        drop(connection);
+        server.join().unwrap();
+    }
+}

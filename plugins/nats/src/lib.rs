@@ -43,3 +43,8 @@ pub use crate::{
     settings::{NatsAcknowledgement, NatsSettings},
     sink::NatsPublisher,
 };
+
+/// Compiles and runs the code on the crate's page of the book.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/nats-sink.md")]
+mod page {}

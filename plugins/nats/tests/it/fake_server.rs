@@ -244,24 +244,6 @@ fn a_server_in_lame_duck_mode_is_left_for_one_that_info_names() {
 }
 
 #[test]
-fn a_server_that_stops_reading_while_it_acknowledges_blocks_nothing() {
-    let server = serve(|connection| {
-        while let Some(message) = connection.message() {
-            // Acknowledgements of 4 KiB fill the buffers of both sides, unless the client reads while it writes.
-            let ack = format!("{{\"stream\":\"LOGS\",\"seq\":7,\"domain\":\"{}\"}}", "x".repeat(4096));
-            connection.send(&format!("MSG {} 1 {}\r\n{ack}\r\n", message.reply.unwrap(), ack.len()));
-        }
-    });
-    let mut settings = settings_of(&server.url());
-    (settings.payload_bytes, settings.in_flight_max) = (16 << 20, 65_536);
-    let logs = start_once(&settings);
-    for number in 0..5000_u64 {
-        info!(logs.logger("orders"), "order", number = number, text = "x".repeat(500).as_str());
-    }
-    assert_eq!(shut_down(&logs), (5000, 0));
-}
-
-#[test]
 fn credentials_have_a_jwt_and_a_signature_of_the_nonce() {
     const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
     const PUBLIC_KEY: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
