@@ -6,9 +6,16 @@
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
-use fapilog::{Container, format, info};
+use fapilog::{
+    Container,
+    container::{Executor, Overflow},
+    format, info,
+    sink::{OnFull, SinkOptions},
+};
 use fapilog_nats::{NatsAcknowledgement, NatsPublisher, NatsSettings};
 use fapilog_test_servers::servers::Nats;
+
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 fn main() {
     let events: u64 = std::env::args().nth(1).map_or(1_000_000, |count| count.parse().unwrap());
@@ -22,13 +29,18 @@ fn main() {
         settings.subject = format!("logs.{acknowledgement}");
         settings.payload_bytes = 1 << 20;
         let sink = NatsPublisher::new(&settings, format::Json::new).unwrap();
-        let logs = Container::builder().block_for(Duration::from_secs(60)).sink("nats", sink).start().unwrap();
+        let logs = Container::builder()
+            .executor(Executor::Thread)
+            .overflow(Overflow::Block { timeout: TIMEOUT })
+            .sink_with("nats", sink, SinkOptions::new().on_full(OnFull::Block))
+            .start()
+            .unwrap();
         let log = logs.logger("orders");
         let start = Instant::now();
         for number in 0..events {
             info!(log, "order filled", order_id = number, price = 101.25, venue = "XNAS");
         }
-        let accounts = logs.shutdown(Duration::from_secs(120)).unwrap();
+        let accounts = logs.shutdown(TIMEOUT).unwrap();
         let rate = accounts.sinks.first().map_or(0, |sink| sink.delivered) as f64 / start.elapsed().as_secs_f64();
         println!("{acknowledgement}: {rate:.0} events/s, {} lost", accounts.lost_total());
     }

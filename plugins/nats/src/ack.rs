@@ -64,7 +64,11 @@ pub(crate) fn kind_of_ack(message: &[u8]) -> AckKind {
     match serde_json::from_slice::<StreamAnswer<'_>>(message) {
         Ok(StreamAnswer { error: Some(error), .. }) => error.kind(),
         Ok(StreamAnswer { stream: Some(stream), seq, duplicate, .. }) if !stream.is_empty() && seq > 0 => {
-            if duplicate { AckKind::Duplicate } else { AckKind::Stored }
+            if duplicate {
+                AckKind::Duplicate
+            } else {
+                AckKind::Stored
+            }
         }
         _ => AckKind::Unrelated,
     }

@@ -129,7 +129,9 @@ impl Greeting {
         let text = self.name.len() + self.inbox_prefix.len() + self.user.bytes();
         // A character has six bytes at most in JSON.
         let mut out = Zeroizing::new(Vec::with_capacity(1024 + 6 * text));
-        out.extend_from_slice(b"CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"protocol\":1,\"lang\":\"rust\"");
+        out.extend_from_slice(
+            b"CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"protocol\":1,\"lang\":\"rust\"",
+        );
         out.extend_from_slice(if connection.is_tls() { b",\"tls_required\":true" } else { b",\"tls_required\":false" });
         if self.needs_headers {
             out.extend_from_slice(b",\"headers\":true,\"no_responders\":true");

@@ -55,9 +55,7 @@ impl UserKey {
 /// CRC-16 with the polynomial 0x1021 and the initial value 0.
 fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |sum: u16, byte| {
-        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| {
-            if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 }
-        })
+        (0..8).fold(sum ^ u16::from(*byte) << 8, |sum, _| if sum & 0x8000 == 0 { sum << 1 } else { sum << 1 ^ 0x1021 })
     })
 }
 
@@ -94,7 +92,15 @@ mod tests {
 
     #[test]
     fn a_seed_with_a_wrong_character_or_of_another_type_is_refused() {
-        for text in ["", "SU", "hello", &SEED_TEXT.to_lowercase(), &SEED_TEXT.replace("SSL", "SSM"), &SEED_TEXT[..40], PUBLIC_TEXT] {
+        for text in [
+            "",
+            "SU",
+            "hello",
+            &SEED_TEXT.to_lowercase(),
+            &SEED_TEXT.replace("SSL", "SSM"),
+            &SEED_TEXT[..40],
+            PUBLIC_TEXT,
+        ] {
             assert!(UserKey::from_seed(text.as_bytes()).is_err(), "{text}");
         }
     }
@@ -112,7 +118,9 @@ mod tests {
         );
         let (jwt, key) = read_credentials(&text).map_err(|error| error.0).unwrap();
         assert_eq!((jwt, key.public_text().len()), ("eyJ0.eyJq.abc_-", 56));
-        for broken in [text.replace("USER JWT", "JWT"), text.replace("SEED", "KEY"), text.replace("eyJ0.", "a b"), String::new()] {
+        for broken in
+            [text.replace("USER JWT", "JWT"), text.replace("SEED", "KEY"), text.replace("eyJ0.", "a b"), String::new()]
+        {
             assert!(read_credentials(&broken).is_err(), "{broken}");
         }
     }

@@ -159,9 +159,8 @@ const ERRORS: [(&str, &str); 15] = [
 impl<'a> ServerErrorKind<'a> {
     pub(crate) fn of(text: &'a [u8]) -> Self {
         let text = text.strip_prefix(b"'").unwrap_or(text);
-        let is = |front: &str| {
-            text.get(..front.len()).is_some_and(|start| start.eq_ignore_ascii_case(front.as_bytes()))
-        };
+        let is =
+            |front: &str| text.get(..front.len()).is_some_and(|start| start.eq_ignore_ascii_case(front.as_bytes()));
         if is("permissions violation for publish to") {
             let mut quoted = text.split(|byte| *byte == b'"');
             if let Some(subject) = quoted.nth(1) {
@@ -212,8 +211,18 @@ mod tests {
     #[test]
     fn garbage_and_messages_above_the_limits_are_errors() {
         for bytes in [
-            &b"HTTP/1.1 400 Bad\r\n"[..], b"\r\n", b"PING\n", b"MSG\r\n", b"MSG a\r\n", b"MSG a 1\r\n", b"MSG a 1 b c d e\r\n",
-            b"MSG a 1 -1\r\n", b"MSG a 1 99999999999999999999\r\n", b"MSG a 1 65537\r\n", b"MSG a 1 2\r\nhi!\r\n", b"HMSG a 1 3\r\n",
+            &b"HTTP/1.1 400 Bad\r\n"[..],
+            b"\r\n",
+            b"PING\n",
+            b"MSG\r\n",
+            b"MSG a\r\n",
+            b"MSG a 1\r\n",
+            b"MSG a 1 b c d e\r\n",
+            b"MSG a 1 -1\r\n",
+            b"MSG a 1 99999999999999999999\r\n",
+            b"MSG a 1 65537\r\n",
+            b"MSG a 1 2\r\nhi!\r\n",
+            b"HMSG a 1 3\r\n",
             b"HMSG a 1 5 3\r\nabc\r\n",
         ] {
             assert!(read_op(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));

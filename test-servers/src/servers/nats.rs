@@ -24,7 +24,13 @@ fn start_configured(program: PathBuf, more: &[OsString], configuration: &str) ->
     let (port, monitor) = (server.port("nats"), server.port("monitor"));
     let folder = server.folder("jetstream");
     let server = server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-js", "-sd"]);
-    server.args([folder]).args(["-c"]).args([file]).args(more).ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() }).start()
+    server
+        .args([folder])
+        .args(["-c"])
+        .args([file])
+        .args(more)
+        .ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() })
+        .start()
 }
 
 /// NATS on loopback. JetStream keeps its streams in a directory, also across restarts.
@@ -59,7 +65,8 @@ impl Nats {
         let certificate = ca.server();
         let (path, key) = (certificate.certificate_path.into(), certificate.key_path.into());
         let more = ["--tlsverify".into(), "--tlscert".into(), path, "--tlskey".into(), key];
-        let more: Vec<OsString> = more.into_iter().chain(["--tlscacert".into(), ca.certificate_path().into()]).collect();
+        let more: Vec<OsString> =
+            more.into_iter().chain(["--tlscacert".into(), ca.certificate_path().into()]).collect();
         DEFINITION.find_or_skip().map(|program| Self { server: start(program, &more) })
     }
 

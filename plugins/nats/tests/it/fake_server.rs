@@ -45,7 +45,14 @@ fn serve(answers: impl Fn(&mut FakeConnection) + Send + Sync + 'static) -> FakeS
 #[test]
 fn garbage_before_info_is_an_error() {
     let long = "x".repeat(1 << 20);
-    for garbage in ["HTTP/1.1 400 Bad Request\r\n\r\n", "\0\u{1}\u{2}\r\n", "INFO {]\r\n", "PONG\r\n", &format!("INFO {long}\r\n"), &long] {
+    for garbage in [
+        "HTTP/1.1 400 Bad Request\r\n\r\n",
+        "\0\u{1}\u{2}\r\n",
+        "INFO {]\r\n",
+        "PONG\r\n",
+        &format!("INFO {long}\r\n"),
+        &long,
+    ] {
         let text = garbage.to_owned();
         let server = FakeServer::start(move |_, connection| {
             connection.send(&text);
@@ -228,15 +235,14 @@ fn a_server_in_lame_duck_mode_is_left_for_one_that_info_names() {
         connection.greet(&INFO.replace('}', &format!(",\"connect_urls\":[\"{other}\"]}}")));
         let message = connection.message().unwrap();
         connection.acknowledge(&message);
-        connection.send(&format!("{}\r\n", INFO.replace('}', &format!(",\"ldm\":true,\"connect_urls\":[\"{other}\"]}}"))));
+        connection
+            .send(&format!("{}\r\n", INFO.replace('}', &format!(",\"ldm\":true,\"connect_urls\":[\"{other}\"]}}"))));
         lame.store(true, Ordering::SeqCst);
         connection.wait_for_close();
     });
     let logs = start(&settings_of(&first.url()));
     info!(logs.logger("orders"), "order", number = 0_u64);
-    until("the first event is delivered", || {
-        is_lame.load(Ordering::SeqCst) && logs.accounts().sinks[0].delivered == 1
-    });
+    until("the first event is delivered", || is_lame.load(Ordering::SeqCst) && logs.accounts().sinks[0].delivered == 1);
     info!(logs.logger("orders"), "order", number = 1_u64);
     assert_eq!(shut_down(&logs), (2, 0));
     assert_eq!(counter(&logs, "connections_opened"), 2);

@@ -78,7 +78,8 @@ pub(crate) struct FakeConnection {
 }
 
 /// The `INFO` of a usual server.
-pub(crate) const INFO: &str = r#"INFO {"server_id":"x","headers":true,"jetstream":true,"max_payload":1048576,"nonce":"n0nce"}"#;
+pub(crate) const INFO: &str =
+    r#"INFO {"server_id":"x","headers":true,"jetstream":true,"max_payload":1048576,"nonce":"n0nce"}"#;
 
 impl FakeConnection {
     /// Sends `INFO`, and answers the first `PING`.

@@ -183,7 +183,14 @@ fn a_stream_keeps_each_event_once_when_its_acknowledgements_were_dropped() {
     assert_eq!(shut_down(&logs), (200, 0));
     assert_eq!(counter(&logs, "duplicates_suppressed"), 200);
     let counts = reader.ledger("LOGS", 200).counts();
-    Conformance::record("nats", "nats", Scenario::DuplicatesSuppressed, counts.delivered, counts.duplicated, counts.lost);
+    Conformance::record(
+        "nats",
+        "nats",
+        Scenario::DuplicatesSuppressed,
+        counts.delivered,
+        counts.duplicated,
+        counts.lost,
+    );
     assert_eq!((counts.delivered, counts.duplicated, counts.lost), (200, 0, 0));
 }
 
