@@ -25,7 +25,7 @@ fn main() {
         let mut settings = NatsSettings::default();
         settings.servers = vec![format!("nats://{}", server.address())];
         settings.acknowledgement = acknowledgement;
-        // Of another subject, so that no stream takes the messages that are not acknowledged.
+        // The subject differs, so that no stream takes the messages that are not acknowledged.
         settings.subject = format!("logs.{acknowledgement}");
         settings.payload_bytes = 1 << 20;
         let sink = NatsPublisher::new(&settings, format::Json::new).unwrap();

@@ -10,7 +10,7 @@ use fapilog_plugin::sink::{BlockingDelivery, Payload, SinkError};
 use crate::{
     connection::{ConnectionEvent, NatsConnection},
     error::NatsError,
-    exchange::{Exchange, ExchangePlan, ExchangeResult, NatsCounters},
+    exchange::{ExchangePlan, ExchangeResult, MessageExchange, NatsCounters},
     greeting::Greeting,
     servers::NatsServers,
 };
@@ -29,12 +29,12 @@ pub(crate) struct NatsClientOptions {
 pub(crate) struct NatsClient {
     options: NatsClientOptions,
     counters: NatsCounters,
-    connection: Option<OpenConnection>,
+    connection: Option<NatsSession>,
     /// The number of the next message.
     next_number: u64,
 }
 
-struct OpenConnection {
+struct NatsSession {
     connection: NatsConnection,
     url: String,
     is_tls: bool,
@@ -46,7 +46,7 @@ impl NatsClient {
     }
 
     /// The connection of the former payload, if the server has it still open; or a new one.
-    fn connection(&mut self) -> Result<OpenConnection, SinkError> {
+    fn connection(&mut self) -> Result<NatsSession, SinkError> {
         if let Some(mut open) = self.connection.take() {
             open.connection.set_deadline(Instant::now() + self.options.connect_timeout);
             let is_usable = catch_up(&mut open.connection).is_ok();
@@ -63,7 +63,7 @@ impl NatsClient {
     }
 
     /// Tries the servers in turn. Each has half of the time that is left, and the last one has all of it.
-    fn connect(&mut self) -> Result<OpenConnection, SinkError> {
+    fn connect(&mut self) -> Result<NatsSession, SinkError> {
         let deadline = Instant::now() + self.options.connect_timeout;
         let mut last = SinkError::retryable(NatsError::NoServer);
         let count = self.options.servers.count();
@@ -74,7 +74,7 @@ impl NatsClient {
             let limit = if left == 1 { time } else { time / 2 };
             match self.options.greeting.connect(server, now + limit) {
                 Ok(connection) => {
-                    let open = OpenConnection { connection, url: server.url.clone(), is_tls: server.is_tls };
+                    let open = NatsSession { connection, url: server.url.clone(), is_tls: server.is_tls };
                     self.counters.opened.add(1);
                     let came_by_tls = self.options.greeting.is_tls_first() && open.is_tls;
                     self.discover(&open, came_by_tls);
@@ -87,7 +87,7 @@ impl NatsClient {
         Err(last)
     }
 
-    fn discover(&mut self, open: &OpenConnection, came_by_tls: bool) {
+    fn discover(&mut self, open: &NatsSession, came_by_tls: bool) {
         self.options.servers.discover(&open.connection.info.connect_urls, open.is_tls, came_by_tls);
     }
 
@@ -164,7 +164,7 @@ impl BlockingDelivery for NatsClient {
             first_number: self.next_number,
         };
         self.next_number = self.next_number.wrapping_add(count as u64);
-        let mut exchange = Exchange::new(&payload, plan, self.counters.clone());
+        let mut exchange = MessageExchange::new(&payload, plan, self.counters.clone());
         let end = exchange.run(&mut open.connection);
         let url = open.url.clone();
         if end.is_ok() {

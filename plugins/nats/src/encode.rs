@@ -1,7 +1,7 @@
 //! Events become commands: on the drain, and without I/O.
 //!
 //! A record of a payload is a command as the protocol has it: `HPUB subject header-bytes total-bytes`, the header, and the formatter's line; without a
-//! header, it is `PUB`. It has no reply subject: that belongs to a connection, and is [put in](CommandParts) when the record is sent. It is complete by
+//! header, it is `PUB`. It has no reply subject: that belongs to a connection, and is [put in](PublishParts) when the record is sent. It is complete by
 //! itself otherwise, so that a payload from disk is sent as it is.
 
 use std::time::SystemTime;
@@ -158,7 +158,7 @@ impl PublishEncoder {
     /// Appends records of another sink: commands as they are, and all others as lines.
     pub(crate) fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         let mut append = |record: &[u8]| {
-            if CommandParts::of(record).is_some() {
+            if PublishParts::of(record).is_some() {
                 payload.buffer().extend_from_slice(record);
             } else {
                 let line = record.strip_suffix(b"\n").unwrap_or(record);
@@ -177,7 +177,7 @@ impl PublishEncoder {
 
 /// A record, divided at the place of the reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CommandParts<'a> {
+pub(crate) struct PublishParts<'a> {
     /// The command's name and the subject, with the space behind each.
     front: &'a [u8],
     /// Everything behind them: numbers, header and line.
@@ -187,7 +187,7 @@ pub(crate) struct CommandParts<'a> {
     pub(crate) message_bytes: usize,
 }
 
-impl<'a> CommandParts<'a> {
+impl<'a> PublishParts<'a> {
     /// The parts of a record, if it is one whole `HPUB` or `PUB` without a reply subject, and nothing else.
     pub(crate) fn of(record: &'a [u8]) -> Option<Self> {
         let line_end = memchr::memchr(b'\r', record)?;
@@ -266,7 +266,7 @@ mod tests {
     fn a_reply_subject_is_put_behind_the_subject() {
         for (change, expected) in [(true, "HPUB logs.a _I.7 32 33\r\n"), (false, "PUB logs.a _I.7 1\r\n")] {
             let command = text(|settings| settings.message_id = change, "a");
-            let parts = CommandParts::of(command.as_bytes()).unwrap();
+            let parts = PublishParts::of(command.as_bytes()).unwrap();
             let mut out = Vec::new();
             parts.put(Some(|out: &mut Vec<u8>| out.extend_from_slice(b"_I.7")), &mut out);
             assert!(out.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&out));
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn only_one_whole_publish_is_a_command() {
         let command = text(|_| {}, "a");
-        assert!(CommandParts::of(command.as_bytes()).is_some());
+        assert!(PublishParts::of(command.as_bytes()).is_some());
         for other in [
             format!("{command}PING\r\n"),
             command[..command.len() - 1].to_owned(),
@@ -292,7 +292,7 @@ mod tests {
             String::new(),
             "{\"level\":\"INFO\"}\n".to_owned(),
         ] {
-            assert_eq!(CommandParts::of(other.as_bytes()), None, "{other}");
+            assert_eq!(PublishParts::of(other.as_bytes()), None, "{other}");
         }
     }
 
@@ -307,7 +307,7 @@ mod tests {
         }
         let mut payload = Payload::new(100);
         encoder.append_records(&records, &mut payload);
-        let first = payload.record(0).map(CommandParts::of).unwrap().unwrap();
+        let first = payload.record(0).map(PublishParts::of).unwrap().unwrap();
         assert_eq!((first.subject, first.message_bytes), (&b"fapilog"[..], 10 + 13 + 36 + 4 + 5));
         assert_eq!(payload.record(1), Some(command.as_bytes()));
     }

@@ -10,7 +10,7 @@ use fapilog_plugin::{
 use crate::{
     ack::{AckKind, AckReason},
     connection::{ConnectionEvent, NatsConnection},
-    encode::CommandParts,
+    encode::PublishParts,
 };
 
 /// The commands that are put into the output at a time, in bytes.
@@ -53,7 +53,7 @@ pub(crate) struct ExchangePlan {
 }
 
 /// A payload on its way.
-pub(crate) struct Exchange<'a> {
+pub(crate) struct MessageExchange<'a> {
     payload: &'a Payload,
     plan: ExchangePlan,
     counters: NatsCounters,
@@ -76,7 +76,7 @@ pub(crate) struct ExchangeResult {
     pub(crate) has_unrelated: bool,
 }
 
-impl<'a> Exchange<'a> {
+impl<'a> MessageExchange<'a> {
     pub(crate) fn new(payload: &'a Payload, plan: ExchangePlan, counters: NatsCounters) -> Self {
         let states = vec![MessageState::Unsent; payload.marked_records()];
         Self {
@@ -136,7 +136,7 @@ impl<'a> Exchange<'a> {
             let Some(record) = self.payload.record(self.next) else { break };
             let index = self.next;
             self.next += 1;
-            let Some(parts) = CommandParts::of(record) else {
+            let Some(parts) = PublishParts::of(record) else {
                 self.reject(index, "it is no message");
                 continue;
             };
@@ -230,7 +230,7 @@ impl<'a> Exchange<'a> {
         self.first.get_or_insert(AckReason { code: 0, meaning: "the user may not publish to the subject" });
         for index in 0..self.next {
             let is_sent = self.states.get(index) == Some(&MessageState::Sent);
-            let parts = self.payload.record(index).filter(|_| is_sent).and_then(CommandParts::of);
+            let parts = self.payload.record(index).filter(|_| is_sent).and_then(PublishParts::of);
             if parts.is_some_and(|parts| parts.subject == subject) {
                 self.set(index, MessageState::Retryable);
                 self.in_flight = self.in_flight.saturating_sub(usize::from(self.plan.has_acknowledgements));
@@ -297,7 +297,7 @@ mod tests {
             too_large: SinkCounter::default(),
             duplicates: SinkCounter::default(),
         };
-        let mut exchange = Exchange::new(&payload, plan, counters);
+        let mut exchange = MessageExchange::new(&payload, plan, counters);
         exchange.run(&mut connection).unwrap();
         assert_eq!(exchange.into_result().delivered, count);
         drop(connection);

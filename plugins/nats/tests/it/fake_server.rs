@@ -148,7 +148,7 @@ fn acknowledgements_are_matched_by_their_number_and_not_by_their_order() {
     let mut settings = settings_of(&server.url());
     settings.reply_timeout = Duration::from_millis(500);
     let logs = start_once(&settings);
-    // One batch, so that all are in one payload.
+    // A single batch, so that all are in one payload.
     for number in 0..100_u64 {
         info!(logs.logger("orders"), "order", number = number);
     }
