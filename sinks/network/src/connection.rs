@@ -77,6 +77,13 @@ impl NetworkConnection {
     }
 }
 
+/// A connection without TLS, as [`Dialer::connect_tcp`](crate::dial::Dialer::connect_tcp) makes it.
+impl From<TcpStream> for NetworkConnection {
+    fn from(stream: TcpStream) -> Self {
+        Self::plain(stream)
+    }
+}
+
 /// The state of the server's side of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

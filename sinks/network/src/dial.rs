@@ -76,6 +76,18 @@ impl Dialer {
         self.connect(&addresses, start, deadline)
     }
 
+    /// Does the TLS handshake over a connection that [`connect_tcp`](Self::connect_tcp) has made: for a protocol that begins in clear, and continues
+    /// with TLS. The caller must have read nothing of the server's that came behind the request for TLS: such bytes are not protected.
+    ///
+    /// # Errors
+    /// When there is no connection by the deadline, and [`ConnectError::NoTls`] when the dialer has no certificates.
+    pub fn upgrade(&self, stream: TcpStream, deadline: Instant) -> Result<NetworkConnection, ConnectError> {
+        match &self.tls {
+            None => Err(ConnectError::NoTls { host: self.host.clone() }),
+            Some(tls) => self.handshake(tls, stream, Instant::now(), deadline),
+        }
+    }
+
     /// The name that the server's certificate must have; `None` without TLS.
     ///
     /// # Errors

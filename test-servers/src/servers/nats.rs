@@ -15,11 +15,22 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
 };
 
 fn start(program: PathBuf, more: &[OsString]) -> TestServer {
+    start_configured(program, more, "")
+}
+
+fn start_configured(program: PathBuf, more: &[OsString], configuration: &str) -> TestServer {
     let mut server = TestServer::builder("nats", program);
+    let file = server.file("nats.conf", configuration);
     let (port, monitor) = (server.port("nats"), server.port("monitor"));
     let folder = server.folder("jetstream");
     let server = server.args(["-a", "127.0.0.1", "-p", &port.to_string(), "-m", &monitor.to_string(), "-js", "-sd"]);
-    server.args([folder]).args(more).ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() }).start()
+    server
+        .args([folder])
+        .args(["-c"])
+        .args([file])
+        .args(more)
+        .ready(ReadySign::Http { port: monitor, path: "/healthz".to_owned() })
+        .start()
 }
 
 /// NATS on loopback. JetStream keeps its streams in a directory, also across restarts.
@@ -44,6 +55,25 @@ impl Nats {
         let (path, key) = (certificate.certificate_path.into(), certificate.key_path.into());
         let more = ["--tls".into(), "--tlscert".into(), path, "--tlskey".into(), key];
         DEFINITION.find_or_skip().map(|program| Self { server: start(program, &more) })
+    }
+
+    /// A server that asks for TLS, with a certificate of this authority, and for a certificate of it from each client. `None`: it is not
+    /// installed, and the test is skipped.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn start_with_client_certificates(ca: &crate::TestCa) -> Option<Self> {
+        let certificate = ca.server();
+        let (path, key) = (certificate.certificate_path.into(), certificate.key_path.into());
+        let more = ["--tlsverify".into(), "--tlscert".into(), path, "--tlskey".into(), key];
+        let more: Vec<OsString> =
+            more.into_iter().chain(["--tlscacert".into(), ca.certificate_path().into()]).collect();
+        DEFINITION.find_or_skip().map(|program| Self { server: start(program, &more) })
+    }
+
+    /// A server with these lines in its configuration, such as `max_payload: 1024`. `None`: it is not installed, and the test is skipped.
+    #[must_use]
+    pub fn start_with(configuration: &str) -> Option<Self> {
+        DEFINITION.find_or_skip().map(|program| Self { server: start_configured(program, &[], configuration) })
     }
 
     /// The address of clients.
