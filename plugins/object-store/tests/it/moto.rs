@@ -1,0 +1,205 @@
+//! moto: S3's API with create-only writes and object lock.
+
+use std::time::Duration;
+
+use fapilog_object_store::{
+    ObjectCompression, ObjectEncryption, ObjectEncryptionSettings, ObjectLockMode, ObjectLockSettings,
+};
+use fapilog_test_servers::{Conformance, FakeAnswer, FakeHttp, Scenario, http_request, servers::Moto};
+
+use crate::{BUCKET, StoredObject, between, forward, ledger, log_numbers, s3_settings, segments, shut_down, start, until};
+
+const SINK: &str = "object_store";
+
+fn get(moto: &Moto, target: &str) -> Vec<u8> {
+    let reply = http_request(moto.http(), "GET", target, &[("Authorization", Moto::AUTHORIZATION)], &[]).unwrap();
+    assert_eq!(reply.status, 200, "{target}: {}", String::from_utf8_lossy(&reply.body));
+    reply.body
+}
+
+fn objects(moto: &Moto) -> Vec<StoredObject> {
+    let list = String::from_utf8(get(moto, &format!("/{BUCKET}?list-type=2"))).unwrap();
+    let object = |name: &str| StoredObject { name: name.to_owned(), body: get(moto, &format!("/{BUCKET}/{name}")) };
+    between(&list, "<Key>", "</Key>").into_iter().map(object).collect()
+}
+
+#[test]
+fn each_event_is_once_in_an_object_of_any_compression() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket(BUCKET);
+    let mut before = 0;
+    for (compression, scenario) in [
+        (ObjectCompression::None, Scenario::Happy),
+        (ObjectCompression::Gzip, Scenario::Compressed),
+        (ObjectCompression::Zstd, Scenario::Compressed),
+    ] {
+        let spool = tempfile::tempdir().unwrap();
+        let mut settings = s3_settings(format!("http://{}", moto.http()), spool.path());
+        settings.compression = compression;
+        settings.name = format!("{compression}/{{date}}/{{id}}.jsonl");
+        let logs = start(&settings);
+        log_numbers(&logs, 0..2000);
+        assert_eq!(shut_down(&logs), (2000, 0));
+        let objects: Vec<_> =
+            objects(&moto).into_iter().filter(|object| object.name.starts_with(compression.name())).collect();
+        let counts = ledger(&objects, 2000).counts();
+        Conformance::record(SINK, "moto", scenario, counts.delivered, counts.duplicated, counts.lost);
+        assert_eq!((counts.delivered, counts.duplicated, counts.lost), (2000, 0, 0));
+        assert_eq!(objects.len(), 1);
+        let in_order: Vec<u64> = (0..2000).collect();
+        assert_eq!(objects[0].numbers(), in_order);
+        assert_eq!(segments(spool.path()), Vec::<std::path::PathBuf>::new());
+        before += 1;
+    }
+    assert_eq!(before, 3);
+}
+
+#[test]
+fn an_answer_that_is_lost_leads_to_no_second_object() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket(BUCKET);
+    let (proxy, address) = (FakeHttp::start(), moto.http());
+    let attempts = std::sync::atomic::AtomicUsize::new(0);
+    proxy.answer(move |request| {
+        let answer = forward(address, request);
+        // The first answer of each object is lost behind the server.
+        match attempts.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 2 {
+            0 => FakeAnswer::no_answer(),
+            _ => answer,
+        }
+    });
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = s3_settings(proxy.url(""), spool.path());
+    settings.segment.max_events = Some(100);
+    let logs = start(&settings);
+    for round in 0..5 {
+        log_numbers(&logs, round * 100..(round + 1) * 100);
+        logs.flush(crate::TIMEOUT).unwrap();
+        until("the segment is uploaded", || segments(spool.path()).is_empty());
+    }
+    assert_eq!(shut_down(&logs), (500, 0));
+    let objects = objects(&moto);
+    let counts = ledger(&objects, 500).counts();
+    Conformance::record(SINK, "moto", Scenario::DuplicatesSuppressed, counts.delivered, counts.duplicated, counts.lost);
+    assert_eq!((counts.delivered, counts.duplicated, counts.lost), (500, 0, 0));
+    assert_eq!(objects.len(), 5);
+    let sink = &logs.accounts().sinks[0];
+    assert_eq!((sink.counter("objects_already_stored"), sink.counter("objects_uploaded")), (5, 5), "{sink:?}");
+}
+
+#[test]
+fn an_object_above_the_length_of_a_part_is_uploaded_in_parts() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket(BUCKET);
+    let (proxy, address) = (FakeHttp::start(), moto.http());
+    let lost = std::sync::atomic::AtomicBool::new(false);
+    proxy.answer(move |request| {
+        let answer = forward(address, request);
+        let is_end = request.method == "POST" && request.target.contains("uploadId=");
+        // The answer to the first end of an upload is lost.
+        if is_end && !lost.swap(true, std::sync::atomic::Ordering::Relaxed) { FakeAnswer::no_answer() } else { answer }
+    });
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = s3_settings(proxy.url(""), spool.path());
+    (settings.compression, settings.part_bytes) = (ObjectCompression::None, 5 << 20);
+    let logs = start(&settings);
+    let (log, filler) = (logs.logger("orders"), "x".repeat(8000));
+    for number in 0..1500_u64 {
+        fapilog::info!(log, "order filled", number = number, filler = filler.as_str());
+        if number % 100 == 99 {
+            logs.flush(crate::TIMEOUT).unwrap();
+        }
+    }
+    assert_eq!(shut_down(&logs), (1500, 0));
+    let objects = objects(&moto);
+    let counts = ledger(&objects, 1500).counts();
+    Conformance::record(SINK, "moto", Scenario::OverTheLimit, counts.delivered, counts.duplicated, counts.lost);
+    assert_eq!((counts.delivered, counts.duplicated, counts.lost, objects.len()), (1500, 0, 0, 1));
+    assert!(objects[0].body.len() > 10 << 20, "{}", objects[0].body.len());
+    let requests = proxy.requests();
+    let parts = requests.iter().filter(|request| request.target.contains("partNumber=")).count();
+    assert_eq!(parts, 6, "two uploads of three parts");
+    let ends: Vec<_> = requests.iter().filter(|request| request.method == "POST" && request.target.contains("uploadId=")).collect();
+    assert!(ends.len() == 2 && ends.iter().all(|end| end.header("if-none-match") == Some("*")), "{ends:?}");
+    for request in requests.iter().filter(|request| request.target.contains("partNumber=1&")) {
+        assert_eq!(request.raw_body.len(), 5 << 20);
+    }
+}
+
+#[test]
+fn objects_are_locked_encrypted_and_of_a_class() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket_with_lock(BUCKET);
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = s3_settings(format!("http://{}", moto.http()), spool.path());
+    let mut lock = ObjectLockSettings::new(ObjectLockMode::Compliance, 30);
+    lock.legal_hold = true;
+    settings.lock = Some(lock);
+    let mut encryption = ObjectEncryptionSettings::default();
+    encryption.kind = ObjectEncryption::Kms;
+    encryption.kms_key = Some("alias/logs".to_owned());
+    settings.encryption = Some(encryption);
+    settings.storage_class = Some("STANDARD_IA".to_owned());
+    let logs = start(&settings);
+    log_numbers(&logs, 0..10);
+    assert_eq!(shut_down(&logs), (10, 0));
+    let objects = objects(&moto);
+    assert_eq!(objects.len(), 1);
+    let name = &objects[0].name;
+    let retention = String::from_utf8(get(&moto, &format!("/{BUCKET}/{name}?retention"))).unwrap();
+    assert_eq!(between(&retention, "<Mode>", "</Mode>"), ["COMPLIANCE"]);
+    let until = between(&retention, "<RetainUntilDate>", "</RetainUntilDate>")[0].to_owned();
+    assert!(until.len() >= 20 && until.contains('T'), "{until}");
+    let hold = String::from_utf8(get(&moto, &format!("/{BUCKET}/{name}?legal-hold"))).unwrap();
+    assert_eq!(between(&hold, "<Status>", "</Status>"), ["ON"]);
+    let list = String::from_utf8(get(&moto, &format!("/{BUCKET}?list-type=2"))).unwrap();
+    assert_eq!(between(&list, "<StorageClass>", "</StorageClass>"), ["STANDARD_IA"]);
+}
+
+#[test]
+fn locked_objects_in_parts_have_the_headers_at_the_start_alone() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket_with_lock(BUCKET);
+    let (proxy, address) = (FakeHttp::start(), moto.http());
+    proxy.answer(move |request| forward(address, request));
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = s3_settings(proxy.url(""), spool.path());
+    (settings.compression, settings.part_bytes) = (ObjectCompression::None, 5 << 20);
+    settings.lock = Some(ObjectLockSettings::new(ObjectLockMode::Governance, 1));
+    let logs = start(&settings);
+    let (log, filler) = (logs.logger("orders"), "x".repeat(8000));
+    for number in 0..800_u64 {
+        fapilog::info!(log, "order filled", number = number, filler = filler.as_str());
+        if number % 100 == 99 {
+            logs.flush(crate::TIMEOUT).unwrap();
+        }
+    }
+    assert_eq!(shut_down(&logs), (800, 0));
+    let objects = objects(&moto);
+    assert_eq!(ledger(&objects, 800).counts().delivered, 800);
+    let retention = get(&moto, &format!("/{BUCKET}/{}?retention", objects[0].name));
+    assert!(String::from_utf8(retention).unwrap().contains("<Mode>GOVERNANCE</Mode>"));
+    for request in proxy.requests() {
+        let is_start = request.method == "POST" && request.target.contains("uploads");
+        assert_eq!(request.header("x-amz-object-lock-mode").is_some(), is_start, "{}", request.target);
+        let is_part = request.target.contains("partNumber=");
+        assert_eq!(request.header("x-amz-checksum-sha256").is_some(), is_part, "{}", request.target);
+    }
+}
+
+#[test]
+fn a_segment_is_closed_by_its_age() {
+    let Some(moto) = Moto::start() else { return };
+    moto.create_bucket(BUCKET);
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = s3_settings(format!("http://{}", moto.http()), spool.path());
+    settings.segment.max_age = Duration::from_millis(100);
+    let logs = start(&settings);
+    log_numbers(&logs, 0..10);
+    until("the object is there", || objects(&moto).len() == 1);
+    log_numbers(&logs, 10..20);
+    until("the second one is there", || objects(&moto).len() == 2);
+    assert_eq!(shut_down(&logs), (20, 0));
+    let counts = ledger(&objects(&moto), 20).counts();
+    assert_eq!((counts.delivered, counts.duplicated), (20, 0));
+}
