@@ -27,14 +27,20 @@ use crate::{
 
 const DAY_SECONDS: u64 = 86_400;
 
+/// The name of the checksum that a request has, as the SDKs of AWS send it ("PutObject" of S3's API). The start of an upload in parts has no
+/// body, and so no checksum.
+const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-sdk-checksum-algorithm");
+
 /// A store that takes objects in one request and in parts.
 pub(crate) trait UploadStore: ObjectStore + MultipartStore {}
 impl<S: ObjectStore + MultipartStore> UploadStore for S {}
 
 /// The clients of a store, by the requests that they make.
 pub(crate) struct StoreSet {
-    /// An object in one request, and the start of one in parts.
-    pub(crate) create: Arc<dyn UploadStore>,
+    /// An object in one request.
+    pub(crate) whole: Arc<dyn UploadStore>,
+    /// The start of an object in parts.
+    pub(crate) start: Arc<dyn UploadStore>,
     /// A part.
     pub(crate) part: Arc<dyn UploadStore>,
     /// The end of an object in parts.
@@ -44,7 +50,10 @@ pub(crate) struct StoreSet {
 /// Makes clients, and keeps what they share.
 pub(crate) enum StoreBuilder {
     /// The headers of a retention have a time, so that each upload has a client of its own.
-    S3 { plain: Arc<AmazonS3>, complete: Arc<AmazonS3> },
+    S3 {
+        plain: Arc<AmazonS3>,
+        complete: Arc<AmazonS3>,
+    },
     Other(Arc<dyn UploadStore>),
 }
 
@@ -67,21 +76,31 @@ impl StoreBuilder {
     }
 
     /// The clients of an upload that starts now.
-    pub(crate) fn stores(&self, target: &StoreTarget, connector: &StoreConnector) -> Result<StoreSet, ObjectStoreError> {
+    pub(crate) fn stores(
+        &self,
+        target: &StoreTarget,
+        connector: &StoreConnector,
+    ) -> Result<StoreSet, ObjectStoreError> {
         match self {
             Self::Other(store) => {
-                Ok(StoreSet { create: Arc::clone(store), part: Arc::clone(store), complete: Arc::clone(store) })
+                let store = || Arc::clone(store);
+                Ok(StoreSet { whole: store(), start: store(), part: store(), complete: store() })
             }
             Self::S3 { plain, complete } => {
                 let (part, complete) = (Arc::clone(plain), Arc::clone(complete));
-                let create = match &target.settings.lock {
-                    None => Arc::clone(plain),
-                    Some(lock) => {
-                        let headers = lock_headers(lock, SystemTime::now());
-                        Arc::new(build_s3(target, connector, Some(plain.credentials()), headers)?)
-                    }
+                let Some(lock) = &target.settings.lock else {
+                    return Ok(StoreSet {
+                        whole: Arc::clone(plain) as _,
+                        start: Arc::clone(plain) as _,
+                        part,
+                        complete,
+                    });
                 };
-                Ok(StoreSet { create, part, complete })
+                let headers = lock_headers(lock, SystemTime::now());
+                let with = |headers| build_s3(target, connector, Some(plain.credentials()), headers).map(Arc::new);
+                let mut headers_of_whole = headers.clone();
+                headers_of_whole.insert(CHECKSUM_ALGORITHM, HeaderValue::from_static("SHA256"));
+                Ok(StoreSet { whole: with(headers_of_whole)?, start: with(headers)?, part, complete })
             }
         }
     }
@@ -97,15 +116,21 @@ fn lock_headers(lock: &ObjectLockSettings, now: SystemTime) -> HeaderMap {
         }
     };
     if lock.days > 0 {
-        set("x-amz-object-lock-mode", match lock.mode {
-            ObjectLockMode::Governance => "GOVERNANCE",
-            ObjectLockMode::Compliance => "COMPLIANCE",
-        });
+        set(
+            "x-amz-object-lock-mode",
+            match lock.mode {
+                ObjectLockMode::Governance => "GOVERNANCE",
+                ObjectLockMode::Compliance => "COMPLIANCE",
+            },
+        );
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let until = now + u64::from(lock.days) * DAY_SECONDS;
         let (date, second) = (CivilHour::of(until), until % 3600);
         let time = format!("{:02}:{:02}:{:02}", date.hour, second / 60, second % 60);
-        set("x-amz-object-lock-retain-until-date", &format!("{:04}-{:02}-{:02}T{time}Z", date.year, date.month, date.day));
+        set(
+            "x-amz-object-lock-retain-until-date",
+            &format!("{:04}-{:02}-{:02}T{time}Z", date.year, date.month, date.day),
+        );
     }
     if lock.legal_hold {
         set("x-amz-object-lock-legal-hold", "ON");

@@ -1,8 +1,6 @@
 //! Events become records of a payload: the bytes of the formatter.
 
-use fapilog_plugin::{
-    error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd, sink::Payload,
-};
+use fapilog_plugin::{error::PluginError, event::Batch, formatter::Formatter, record_end::RecordEnd, sink::Payload};
 
 /// Encodes events.
 pub(crate) struct RecordEncoder {
@@ -36,7 +34,9 @@ impl RecordEncoder {
         }
         if events != batch.events().len() || start != self.lines.len() {
             let name = self.formatter.name();
-            return Err(PluginError::failed(format!("the formatter {name} wrote another number of lines than of events")));
+            return Err(PluginError::failed(format!(
+                "the formatter {name} wrote another number of lines than of events"
+            )));
         }
         Ok(())
     }

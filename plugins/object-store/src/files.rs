@@ -113,9 +113,7 @@ fn careful() -> OpenOptions {
 
 fn open_error(path: &Path, error: io::Error) -> SinkError {
     match rustix::io::Errno::from_io_error(&error) {
-        Some(rustix::io::Errno::LOOP) => {
-            SinkError::NotAPlainFile { path: path.to_owned(), found: "a symbolic link" }
-        }
+        Some(rustix::io::Errno::LOOP) => SinkError::NotAPlainFile { path: path.to_owned(), found: "a symbolic link" },
         _ => io_error("open", path)(error),
     }
 }

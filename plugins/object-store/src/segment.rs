@@ -205,7 +205,8 @@ mod tests {
     #[test]
     fn a_segment_that_is_cut_anywhere_has_its_whole_frames() {
         let whole = segment(&[b"one", b"two and more", b"three"]);
-        let ends = [segment(&[]).len(), segment(&[b"one"]).len(), segment(&[b"one", b"two and more"]).len(), whole.len()];
+        let ends =
+            [segment(&[]).len(), segment(&[b"one"]).len(), segment(&[b"one", b"two and more"]).len(), whole.len()];
         for length in 0..=whole.len() {
             let expected = ends.iter().filter(|end| **end <= length).count().checked_sub(1);
             let found = read(&whole[..length]);

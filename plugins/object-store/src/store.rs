@@ -5,8 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 use fapilog_plugin::user_code::catch_panic;
 use http::StatusCode;
 use object_store::{
-    Attribute, Attributes, Error, PutMode, PutMultipartOptions, PutOptions, PutPayload,
-    multipart::PartId,
+    Attribute, Attributes, Error, PutMode, PutMultipartOptions, PutOptions, PutPayload, multipart::PartId,
     path::Path as ObjectPath,
 };
 use tokio::runtime::Runtime;
@@ -227,7 +226,7 @@ impl SegmentUpload<'_> {
         let bytes = body.len() as u64;
         let mode = if self.target.settings.create_only { PutMode::Create } else { PutMode::Overwrite };
         let options = PutOptions { mode, attributes: self.attributes(), ..PutOptions::default() };
-        let put = self.stores.create.put_opts(self.path, PutPayload::from(body), options).await;
+        let put = self.stores.whole.put_opts(self.path, PutPayload::from(body), options).await;
         put.map_err(|error| UploadError::Store { error, bytes })?;
         Ok(UploadedObject { bytes, was_there: false })
     }
@@ -237,7 +236,7 @@ impl SegmentUpload<'_> {
             Some(parts) => parts,
             None => {
                 let options = PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
-                let id = self.stores.create.create_multipart_opts(self.path, options).await;
+                let id = self.stores.start.create_multipart_opts(self.path, options).await;
                 let id = id.map_err(|error| UploadError::Store { error, bytes: 0 })?;
                 parts.insert(UploadedParts { id, parts: Vec::new(), bytes: 0 })
             }

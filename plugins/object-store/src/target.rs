@@ -130,7 +130,9 @@ impl ObjectStoreSettings {
     fn endpoint_url(&self) -> String {
         let default = || match self.store {
             StoreKind::S3 => format!("https://s3.{}.amazonaws.com", self.region),
-            StoreKind::Azure => format!("https://{}.blob.core.windows.net", self.account.as_deref().unwrap_or("account")),
+            StoreKind::Azure => {
+                format!("https://{}.blob.core.windows.net", self.account.as_deref().unwrap_or("account"))
+            }
             StoreKind::Gcs => "https://storage.googleapis.com".to_owned(),
         };
         let url = self.endpoint.clone().unwrap_or_else(default);
@@ -175,8 +177,18 @@ impl ObjectStoreSettings {
         };
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let is_name = |name: &str| !name.is_empty() && name.len() <= 222 && name.chars().all(is_plain);
-        check(is_name(&self.bucket), "bucket", format!("{:?}", self.bucket), "it must be the name of a bucket or container");
-        check(is_name(&self.region), "region", format!("{:?}", self.region), "it must be a region, such as \"eu-central-1\"");
+        check(
+            is_name(&self.bucket),
+            "bucket",
+            format!("{:?}", self.bucket),
+            "it must be the name of a bucket or container",
+        );
+        check(
+            is_name(&self.region),
+            "region",
+            format!("{:?}", self.region),
+            "it must be a region, such as \"eu-central-1\"",
+        );
         let directory = &self.spool.directory;
         let allowed = "it must be an absolute path of a directory for this sink alone";
         check(directory.is_absolute(), "spool.directory", format!("{:?}", directory.display().to_string()), allowed);
@@ -215,7 +227,12 @@ impl ObjectStoreSettings {
             check(is_s3 || !is_given, path, "given".to_owned(), "the store s3 alone has it");
         }
         let has_class = self.storage_class.is_some();
-        check(!has_class || self.store != StoreKind::Azure, "storage_class", "given".to_owned(), "the stores s3 and gcs alone have it");
+        check(
+            !has_class || self.store != StoreKind::Azure,
+            "storage_class",
+            "given".to_owned(),
+            "the stores s3 and gcs alone have it",
+        );
         let class = self.storage_class.as_deref().unwrap_or("STANDARD");
         let is_class = !class.is_empty() && class.chars().all(is_plain);
         check(is_class, "storage_class", format!("{class:?}"), "it must be a class, such as \"STANDARD_IA\"");
@@ -229,7 +246,12 @@ impl ObjectStoreSettings {
         }
         let is_azure = self.store == StoreKind::Azure;
         let account = self.account.as_deref().unwrap_or_default();
-        check(!is_azure || is_name(account), "account", format!("{account:?}"), "it must be the name of the storage account");
+        check(
+            !is_azure || is_name(account),
+            "account",
+            format!("{account:?}"),
+            "it must be the name of the storage account",
+        );
         check(is_azure || self.account.is_none(), "account", "given".to_owned(), "the store azure alone has it");
         problems
     }
@@ -267,7 +289,9 @@ impl ObjectStoreSettings {
         let kinds = kinds.into_iter().filter(|is_given| *is_given).count();
         if kinds != 1 {
             let allowed = match self.store {
-                StoreKind::S3 => "one kind must be given: access_key_id with secret_access_key, from_instance, or anonymous",
+                StoreKind::S3 => {
+                    "one kind must be given: access_key_id with secret_access_key, from_instance, or anonymous"
+                }
                 StoreKind::Azure => "one kind must be given: account_key, sas_token, from_instance, or anonymous",
                 StoreKind::Gcs => "one kind must be given: service_account, from_instance, or anonymous",
             };
@@ -276,7 +300,8 @@ impl ObjectStoreSettings {
         }
         if own.instance_url.is_some() && (!own.from_instance || self.store == StoreKind::Gcs) {
             let allowed = "it needs from_instance, and the store s3 or azure";
-            problems.push(Problem::new("credentials.instance_url", "given", allowed).beside("credentials.from_instance"));
+            problems
+                .push(Problem::new("credentials.instance_url", "given", allowed).beside("credentials.from_instance"));
         }
         problems
     }

@@ -28,8 +28,7 @@ fn a_store_that_is_busy_gets_the_object_later() {
     assert_eq!(logs.accounts().sinks[0].counter("uploads_failed"), 4);
     let found = format!("{:?}", logs.diagnostics());
     assert!(found.contains("503, SlowDown"), "{found}");
-    let paths: std::collections::BTreeSet<_> =
-        store.requests().iter().map(|request| request.target.clone()).collect();
+    let paths: std::collections::BTreeSet<_> = store.requests().iter().map(|request| request.target.clone()).collect();
     assert_eq!(paths.len(), 1, "each attempt has the same name: {paths:?}");
 }
 
@@ -69,7 +68,7 @@ fn tls_checks_the_certificate_of_the_store() {
     let counts = ledger(&taken(&store), 100).counts();
     Conformance::record(SINK, "fake", Scenario::Tls, counts.delivered, counts.duplicated, counts.lost);
     assert_eq!((counts.delivered, counts.duplicated, counts.lost), (100, 0, 0));
-    store.take_violations();
+    let _ = store.take_violations();
 }
 
 #[test]

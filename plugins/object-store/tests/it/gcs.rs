@@ -1,17 +1,36 @@
 //! fake-gcs-server: Google Cloud Storage, without credentials.
 
 use fapilog_object_store::{ObjectCompression, ObjectStoreSettings, StoreKind};
-use fapilog_test_servers::{Conformance, Scenario, http_request, servers::FakeGcs};
+use fapilog_test_servers::{Conformance, FakeAnswer, FakeHttp, Scenario, http_request, servers::FakeGcs};
 use serde_json::Value;
 
-use crate::{BUCKET, StoredObject, ledger, log_numbers, shut_down, start};
+use crate::{BUCKET, StoredObject, ledger, log_numbers, segments, shut_down, start, until};
 
 const SINK: &str = "object_store";
 
-fn settings(server: &FakeGcs, spool: &std::path::Path) -> ObjectStoreSettings {
+/// A proxy, because the server takes an upload of the XML API only where the URL is a signed one, and answers it without a tag. `lost` answers
+/// are lost behind the server.
+fn proxy(server: &FakeGcs, lost: usize) -> FakeHttp {
+    let (proxy, address) = (FakeHttp::start(), server.http());
+    let uploads = std::sync::atomic::AtomicUsize::new(0);
+    proxy.answer(move |request| {
+        assert_eq!(request.header("x-goog-if-generation-match"), Some("0"));
+        let target = format!("{}?X-Goog-Algorithm=GOOG4-RSA-SHA256", request.target);
+        let reply = http_request(address, &request.method, &target, &[], &request.raw_body).unwrap();
+        let is_lost = uploads.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < lost;
+        if is_lost {
+            FakeAnswer::no_answer()
+        } else {
+            FakeAnswer::new(reply.status).header("ETag", "\"e\"").body(reply.body)
+        }
+    });
+    proxy
+}
+
+fn settings(proxy: &FakeHttp, spool: &std::path::Path) -> ObjectStoreSettings {
     let mut settings = ObjectStoreSettings::new(BUCKET, spool);
     settings.store = StoreKind::Gcs;
-    settings.endpoint = Some(format!("http://{}", server.http()));
+    settings.endpoint = Some(proxy.url(""));
     settings.credentials.anonymous = true;
     settings.retry_max = std::time::Duration::from_millis(20);
     settings
@@ -37,7 +56,8 @@ fn each_event_is_once_in_an_object() {
     {
         let before = objects(&server);
         let spool = tempfile::tempdir().unwrap();
-        let mut settings = settings(&server, spool.path());
+        let proxy = proxy(&server, 0);
+        let mut settings = settings(&proxy, spool.path());
         settings.compression = compression;
         let logs = start(&settings);
         log_numbers(&logs, 0..1000);
@@ -48,4 +68,25 @@ fn each_event_is_once_in_an_object() {
         Conformance::record(SINK, "fake-gcs-server", scenario, counts.delivered, counts.duplicated, counts.lost);
         assert_eq!((counts.delivered, counts.duplicated, counts.lost), (1000, 0, 0));
     }
+}
+
+#[test]
+fn an_answer_that_is_lost_leads_to_no_second_object() {
+    let Some(server) = FakeGcs::start() else { return };
+    server.create_bucket(BUCKET);
+    let proxy = proxy(&server, 2);
+    let spool = tempfile::tempdir().unwrap();
+    let mut settings = settings(&proxy, spool.path());
+    settings.segment.max_events = Some(100);
+    let logs = start(&settings);
+    log_numbers(&logs, 0..100);
+    logs.flush(crate::TIMEOUT).unwrap();
+    until("the segment is uploaded", || segments(spool.path()).is_empty());
+    assert_eq!(shut_down(&logs), (100, 0));
+    assert_eq!(proxy.requests().len(), 3);
+    let objects = objects(&server);
+    let counts = ledger(&objects, 100).counts();
+    let scenario = Scenario::DuplicatesSuppressed;
+    Conformance::record(SINK, "fake-gcs-server", scenario, counts.delivered, counts.duplicated, counts.lost);
+    assert_eq!((counts.delivered, counts.duplicated, counts.lost, objects.len()), (100, 0, 0, 1));
 }

@@ -78,7 +78,7 @@ fn an_answer_that_is_lost_leads_to_the_same_object_again() {
         }
     });
     let spool = tempfile::tempdir().unwrap();
-    let mut settings = s3_settings(proxy.url(""), spool.path());
+    let settings = s3_settings(proxy.url(""), spool.path());
     let logs = start(&settings);
     log_numbers(&logs, 0..100);
     logs.flush(crate::TIMEOUT).unwrap();
@@ -91,6 +91,13 @@ fn an_answer_that_is_lost_leads_to_the_same_object_again() {
     assert_eq!(statuses.last(), Some(&Some(200)), "the server ignores If-None-Match");
     let objects = objects(&server);
     let counts = ledger(&objects, 100).counts();
-    Conformance::record(SINK, "rclone", Scenario::DuplicatesSuppressed, counts.delivered, counts.duplicated, counts.lost);
+    Conformance::record(
+        SINK,
+        "rclone",
+        Scenario::DuplicatesSuppressed,
+        counts.delivered,
+        counts.duplicated,
+        counts.lost,
+    );
     assert_eq!((counts.delivered, counts.duplicated, counts.lost, objects.len()), (100, 0, 0, 1));
 }

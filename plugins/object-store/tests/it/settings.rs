@@ -62,7 +62,12 @@ fn settings_of_a_file_reach_the_store() {
     assert_eq!(header("x-amz-server-side-encryption"), Some("AES256"));
     assert_eq!(header("x-amz-object-lock-mode"), Some("COMPLIANCE"));
     let signed = header("authorization").unwrap();
-    for name in ["x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-checksum-sha256"] {
+    for name in [
+        "x-amz-object-lock-mode",
+        "x-amz-object-lock-retain-until-date",
+        "x-amz-checksum-sha256",
+        "x-amz-sdk-checksum-algorithm",
+    ] {
         assert!(signed.contains(name), "{name} is not signed: {signed}");
     }
 }

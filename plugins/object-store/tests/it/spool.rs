@@ -113,7 +113,8 @@ fn a_full_spool_is_bounded_and_the_loss_is_counted() {
         let _ = logs.flush(TIMEOUT);
     }
     let (delivered, lost) = shut_down(&logs);
-    assert!(delivered > 100 && lost > 100 && delivered + lost == 5000, "{delivered} {lost}");
+    // Reports of losses are events, too.
+    assert!(delivered > 100 && lost > 100 && delivered + lost >= 5000, "{delivered} {lost}");
     let bytes: u64 = segments(spool.path()).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!((100 << 10..=128 << 10).contains(&bytes), "{bytes}");
     let found = format!("{:?}", logs.diagnostics());
@@ -124,8 +125,10 @@ fn a_full_spool_is_bounded_and_the_loss_is_counted() {
     let logs = start(&settings);
     until("all segments are uploaded", || segments(spool.path()).is_empty());
     assert_eq!(shut_down(&logs), (0, 0));
-    let counts = ledger(&taken(&store), 5000).counts();
-    assert_eq!((counts.delivered as u64, counts.duplicated), (delivered, 0));
+    let lines: Vec<String> =
+        taken(&store).iter().flat_map(|o| o.text().lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let distinct: std::collections::BTreeSet<&String> = lines.iter().collect();
+    assert_eq!((lines.len() as u64, distinct.len()), (delivered, lines.len()));
 }
 
 #[test]
