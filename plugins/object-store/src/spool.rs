@@ -129,6 +129,8 @@ impl Spool {
             return None;
         }
         state.writers += 1;
+        // The deadline of a container that had the sink before.
+        *lock(&self.stop) = None;
         Some(SpoolWriter(Arc::clone(self)))
     }
 
