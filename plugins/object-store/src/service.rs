@@ -29,7 +29,7 @@ use thiserror::Error;
 /// The most characters of a store's code.
 const CODE_CHARS_MAX: usize = 64;
 
-/// The header of Azure with the code of an error ("Status and error codes" of its REST API).
+/// The header of Azure with the code of an error ("Status and error codes" of its API).
 const AZURE_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
 
 /// Sends requests to the origins that it knows, and no others.
@@ -59,7 +59,7 @@ pub(crate) struct LastOutcome {
 
 /// Why a request was not sent.
 #[derive(Debug, Error)]
-enum RefusedRequest {
+enum UnsentRequest {
     #[error("the request is for another host than the store's")]
     Origin,
     #[error("there is no answer")]
@@ -92,7 +92,7 @@ fn origin_of(url: &str) -> &str {
 
 impl StoreService {
     fn send(&self, parts: &http::request::Parts, body: &[u8]) -> Result<HttpAnswer, StoreHttpError> {
-        let refused = |kind| StoreHttpError::new(kind, RefusedRequest::Origin);
+        let refused = |kind| StoreHttpError::new(kind, UnsentRequest::Origin);
         let url = parts.uri.to_string();
         let origin = origin_of(&url);
         let mut clients = lock(&self.clients);
@@ -124,7 +124,7 @@ impl StoreService {
                     _ => HttpErrorKind::Unknown,
                 };
                 last.error = Some(error);
-                Err(StoreHttpError::new(kind, RefusedRequest::NoAnswer))
+                Err(StoreHttpError::new(kind, UnsentRequest::NoAnswer))
             }
         }
     }

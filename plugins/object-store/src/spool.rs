@@ -1,6 +1,6 @@
 //! The directory of segments, which the sinks of all shards share with the thread that uploads.
 //!
-//! One segment is open, and payloads are appended to it. Closed segments wait for their upload, in the order of their numbers. All
+//! At most one segment is open, and payloads are appended to it. Closed segments wait for their upload, in the order of their numbers. All
 //! segments that are found at the start are closed: their process has ended.
 
 use std::{
@@ -33,7 +33,7 @@ const RECENT_PAYLOADS: usize = 256;
 /// The time between the last moment at which a shutdown waits for uploads, and its deadline.
 const STOP_MARGIN: Duration = Duration::from_millis(250);
 
-/// What decides on segments.
+/// The settings of segments.
 #[derive(Debug, Clone)]
 pub(crate) struct SpoolOptions {
     pub(crate) spool: SpoolSettings,
@@ -89,7 +89,7 @@ pub(crate) struct ClosedSegment {
     pub(crate) length: u64,
 }
 
-/// What the uploading thread does next.
+/// The next work of the thread that uploads.
 #[derive(Debug)]
 pub(crate) enum UploadTask {
     Upload(ClosedSegment),

@@ -82,17 +82,23 @@ impl StoreClient {
         })?;
         let name = reader.head.name.clone();
         self.connector.take_last();
-        let upload = SegmentUpload { target: &self.target, stores: &stores, path: &path, segment };
+        let connector = &self.connector;
+        let upload = SegmentUpload { target: &self.target, connector, stores: &stores, path: &path, segment };
         let result = self.runtime.block_on(upload.run(reader));
         result.or_else(|error| match error {
             UploadError::Own(error) => Err(error.into()),
-            UploadError::Store { error, bytes } => self.verdict(error, bytes, name),
+            UploadError::Store { error, bytes, last } => self.verdict(error, bytes, last, name),
         })
     }
 
     /// An error of the crate: the store may have the object for all that.
-    fn verdict(&mut self, error: Error, bytes: u64, object: String) -> Result<UploadedObject, FailedUpload> {
-        let last = self.connector.take_last();
+    fn verdict(
+        &mut self,
+        error: Error,
+        bytes: u64,
+        last: LastOutcome,
+        object: String,
+    ) -> Result<UploadedObject, FailedUpload> {
         if is_there(&error, &last, self.target.settings.store) {
             return Ok(UploadedObject { bytes, was_there: true });
         }
@@ -127,7 +133,12 @@ fn is_there(error: &Error, last: &LastOutcome, store: StoreKind) -> bool {
 /// Why an upload has ended early.
 enum UploadError {
     Own(ObjectStoreError),
-    Store { error: Error, bytes: u64 },
+    /// `last` is the outcome of the request that failed, and not of a later one, such as that which removes the parts.
+    Store {
+        error: Error,
+        bytes: u64,
+        last: LastOutcome,
+    },
 }
 
 impl From<ObjectStoreError> for UploadError {
@@ -139,6 +150,7 @@ impl From<ObjectStoreError> for UploadError {
 /// An upload.
 struct SegmentUpload<'a> {
     target: &'a StoreTarget,
+    connector: &'a StoreConnector,
     stores: &'a StoreSet,
     path: &'a ObjectPath,
     segment: &'a ClosedSegment,
@@ -218,7 +230,7 @@ impl SegmentUpload<'_> {
         let Some(UploadedParts { id, parts, bytes }) = parts else { return Err(ObjectStoreError::Closed.into()) };
         let (bytes, parts) = (*bytes, std::mem::take(parts));
         let completed = self.stores.complete.complete_multipart(self.path, id, parts).await;
-        completed.map_err(|error| UploadError::Store { error, bytes })?;
+        completed.map_err(|error| self.failed(error, bytes))?;
         Ok(UploadedObject { bytes, was_there: false })
     }
 
@@ -227,7 +239,7 @@ impl SegmentUpload<'_> {
         let mode = if self.target.settings.create_only { PutMode::Create } else { PutMode::Overwrite };
         let options = PutOptions { mode, attributes: self.attributes(), ..PutOptions::default() };
         let put = self.stores.whole.put_opts(self.path, PutPayload::from(body), options).await;
-        put.map_err(|error| UploadError::Store { error, bytes })?;
+        put.map_err(|error| self.failed(error, bytes))?;
         Ok(UploadedObject { bytes, was_there: false })
     }
 
@@ -237,15 +249,19 @@ impl SegmentUpload<'_> {
             None => {
                 let options = PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
                 let id = self.stores.start.create_multipart_opts(self.path, options).await;
-                let id = id.map_err(|error| UploadError::Store { error, bytes: 0 })?;
+                let id = id.map_err(|error| self.failed(error, 0))?;
                 parts.insert(UploadedParts { id, parts: Vec::new(), bytes: 0 })
             }
         };
         uploaded.bytes += body.len() as u64;
         let (index, bytes) = (uploaded.parts.len(), uploaded.bytes);
         let part = self.stores.part.put_part(self.path, &uploaded.id, index, PutPayload::from(body)).await;
-        uploaded.parts.push(part.map_err(|error| UploadError::Store { error, bytes })?);
+        uploaded.parts.push(part.map_err(|error| self.failed(error, bytes))?);
         Ok(())
+    }
+
+    fn failed(&self, error: Error, bytes: u64) -> UploadError {
+        UploadError::Store { error, bytes, last: self.connector.take_last() }
     }
 
     fn attributes(&self) -> Attributes {

@@ -133,7 +133,11 @@ fn an_object_above_the_length_of_a_part_is_uploaded_in_parts() {
             logs.flush(crate::TIMEOUT).unwrap();
         }
     }
-    until("the segment is uploaded", || segments(spool.path()).is_empty());
+    let deadline = std::time::Instant::now() + crate::TIMEOUT;
+    while !segments(spool.path()).is_empty() {
+        assert!(std::time::Instant::now() < deadline, "{:?} {:?}", logs.accounts(), logs.diagnostics());
+        std::thread::sleep(Duration::from_millis(20));
+    }
     assert_eq!(shut_down(&logs), (1500, 0));
     let objects = objects(&moto);
     let counts = ledger(&objects, 1500).counts();
