@@ -53,8 +53,7 @@ pub(crate) fn start(
     reporter: Reporter,
 ) -> Result<(), SinkError> {
     let thread = EndOnDrop(spool);
-    let failed = |source| SinkError::permanent(ObjectStoreError::Compress(source));
-    let client = StoreClient::new(Arc::clone(&target)).map_err(failed)?;
+    let client = StoreClient::new(Arc::clone(&target)).map_err(SinkError::permanent)?;
     let retry_max = target.settings.retry_max;
     let mut uploader = Uploader { client, counters, reporter, retry_max, failures: 0, not_before: None };
     let started = spawn_thread("fapilog-object-store-upload", move || {
@@ -62,7 +61,7 @@ pub(crate) fn start(
             uploader.upload(&thread.0, &segment);
         }
     });
-    started.map(drop).map_err(failed)
+    started.map(drop).map_err(SinkError::permanent)
 }
 
 /// Ends the spool with the thread, also when it panics.
