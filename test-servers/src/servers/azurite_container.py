@@ -9,7 +9,8 @@ import urllib.request
 
 address, account, key, container = sys.argv[1:]
 date = email.utils.formatdate(usegmt=True)
-headers = {"x-ms-date": date, "x-ms-version": "2021-08-06"}
+# Tests read the blobs without a signature.
+headers = {"x-ms-blob-public-access": "container", "x-ms-date": date, "x-ms-version": "2021-08-06"}
 # The text to sign has the method, eleven headers of HTTP, all empty, the headers of Azure, and the resource. The account is in
 # the path, and so is there twice.
 signed = "PUT" + "\n" * 12 + "".join(f"{name}:{value}\n" for name, value in sorted(headers.items()))

@@ -42,6 +42,12 @@ impl HttpAnswer {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// All headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     /// The body, or the [front](crate::client::ANSWER_BYTES_MAX) of it.
     #[must_use]
     pub fn body(&self) -> &[u8] {
