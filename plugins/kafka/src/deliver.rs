@@ -148,8 +148,8 @@ impl KafkaDelivery {
 
     /// Produces the records of a batch that was too large in halves, until each is delivered, or is refused alone.
     fn divide(&mut self, producer: &PolledProducer, too_large: Vec<usize>, results: &mut PayloadResults<'_>) {
-        self.counters.divided.add(1);
         let mut is_batch_too_large = too_large.len() > 1;
+        self.counters.divided.add(is_batch_too_large.into());
         let mut groups = VecDeque::from([too_large]);
         while let Some(group) = groups.pop_front() {
             // A batch fails as a whole: a record that fails alone was alone in its batch.
@@ -229,6 +229,9 @@ fn message_of<'a>(record: &KafkaRecord<'a>, opaque: usize) -> BaseRecord<'a, [u8
 
 impl BlockingDelivery for KafkaDelivery {
     fn deliver(&mut self, payload: Payload) -> Result<(), SinkError> {
+        if self.reports.is_stopped() {
+            return Err(SinkError::retryable(KafkaSinkError::Stopping));
+        }
         let records = payload.marked_records();
         let producer = match self.producer.take() {
             Some(producer) => producer,
@@ -251,5 +254,82 @@ impl BlockingDelivery for KafkaDelivery {
             self.producer = Some(producer);
         }
         self.result(results)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+    use crate::{record::RecordWriter, settings::KafkaSettings};
+
+    fn payload(records: &[Vec<u8>]) -> Payload {
+        let mut payload = Payload::new(1 << 20);
+        for record in records {
+            payload.buffer().extend_from_slice(record);
+            payload.end_record();
+        }
+        payload
+    }
+
+    fn record(value: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        RecordWriter::new(&mut out, 0, b"logs", None).end(value.as_bytes());
+        out
+    }
+
+    fn delivery(settings: &KafkaSettings) -> KafkaDelivery {
+        let counter = SinkCounter::default;
+        let counters = KafkaCounters { opened: counter(), divided: counter(), unconfirmed: counter() };
+        let target = KafkaTarget::new(settings).unwrap();
+        KafkaDelivery::new(target, Arc::default(), Arc::default(), counters).unwrap()
+    }
+
+    fn settings(brokers: &MockCluster<'_, impl rdkafka::ClientContext>) -> KafkaSettings {
+        let brokers = vec![format!("kafka://{}", brokers.bootstrap_servers())];
+        KafkaSettings { brokers, ..KafkaSettings::default() }
+    }
+
+    #[test]
+    fn bytes_that_are_no_record_are_refused_and_the_others_are_delivered() {
+        let brokers = MockCluster::new(1).unwrap();
+        let mut delivery = delivery(&settings(&brokers));
+        let records = [record("a"), b"{}\n".to_vec(), record("b"), Vec::new()];
+        match delivery.deliver(payload(&records)).unwrap_err() {
+            SinkError::PerRecord { rejected, retryable, .. } => assert_eq!((rejected, retryable), (vec![1, 3], vec![])),
+            other => panic!("{other:?}"),
+        }
+        delivery.deliver(payload(&records[..1])).unwrap();
+        assert_eq!(delivery.counters.opened.get(), 1);
+    }
+
+    #[test]
+    fn batches_are_smaller_after_brokers_have_refused_one() {
+        use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+        let brokers = MockCluster::new(1).unwrap();
+        brokers.create_topic("logs", 1, 1).unwrap();
+        let mut delivery = delivery(&settings(&brokers));
+        let records: Vec<_> = (0..10).map(|number| record(&number.to_string())).collect();
+        let too_large = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE];
+        brokers.request_errors(RDKafkaApiKey::Produce, &too_large);
+        delivery.deliver(payload(&records)).unwrap();
+        assert_eq!(delivery.batch_bytes, Some(BATCH_BYTES / 2));
+        // A record that is too large by itself is no reason for smaller batches.
+        brokers.request_errors(RDKafkaApiKey::Produce, &too_large);
+        match delivery.deliver(payload(&records[..1])).unwrap_err() {
+            SinkError::PerRecord { rejected, .. } => assert_eq!(rejected, [0]),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!((delivery.batch_bytes, delivery.counters.divided.get()), (Some(BATCH_BYTES / 2), 1));
+    }
+
+    #[test]
+    fn a_sink_that_has_stopped_makes_no_attempt() {
+        let brokers = MockCluster::new(1).unwrap();
+        let mut delivery = delivery(&settings(&brokers));
+        delivery.reports.stop_at(Instant::now());
+        assert!(delivery.deliver(payload(&[record("a")])).is_err());
+        assert_eq!(delivery.counters.opened.get(), 0);
     }
 }

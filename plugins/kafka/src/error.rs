@@ -20,6 +20,9 @@ pub enum KafkaSinkError {
         /// Their number.
         count: usize,
     },
+    /// The sink stops, and has no time for another attempt.
+    #[error("the sink stops")]
+    Stopping,
     /// Brokers, or librdkafka itself, have refused records.
     #[error("{destination} has not taken {failed} of {records} records, the first with {code}{}", reason_text(reason))]
     Records {

@@ -156,6 +156,11 @@ impl DeliveryReports {
         self.changed.notify_all();
     }
 
+    /// Whether the time of the stop is over: no wait has any time.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.state).stop_at.is_some_and(|stop| stop <= Instant::now())
+    }
+
     pub(crate) fn is_stopping(&self) -> bool {
         lock(&self.state).stop_at.is_some()
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod brokers;
+mod sasl;
 mod settings;
 mod tansu;
 mod threads;
@@ -68,18 +69,26 @@ fn until(condition: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The field `number` of a line.
-fn number(line: &[u8]) -> u64 {
+/// The field `number` of a line. Events of the library itself, such as those about lost ones, have none.
+fn number(line: &[u8]) -> Option<u64> {
     let text = String::from_utf8_lossy(line);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    let number = value.pointer("/context/number").or_else(|| value.get("number"));
-    number.and_then(serde_json::Value::as_u64).unwrap_or_else(|| panic!("no number: {text}"))
+    value.pointer("/context/number").or_else(|| value.get("number"))?.as_u64()
+}
+
+/// The numbers of the events of a topic.
+fn numbers(bootstrap: &str, topic: &str) -> Vec<u64> {
+    read_topic(bootstrap, topic).iter().filter_map(|record: &ReadRecord| number(&record.value)).collect()
 }
 
 /// The numbers of the events of a topic, against those that were logged.
 fn ledger(bootstrap: &str, topic: &str, logged: u64) -> EventLedger {
+    ledger_of(numbers(bootstrap, topic).into_iter(), logged)
+}
+
+fn ledger_of(numbers: impl Iterator<Item = u64>, logged: u64) -> EventLedger {
     let mut ledger = EventLedger::new();
     ledger.submit_all((0..logged).map(|number| number.to_string()));
-    ledger.receive_all(read_topic(bootstrap, topic).iter().map(|record: &ReadRecord| number(&record.value).to_string()));
+    ledger.receive_all(numbers.map(|number| number.to_string()));
     ledger
 }

@@ -29,10 +29,18 @@ impl ReadRecord {
 
 /// All records of a topic, by partition and offset.
 pub(crate) fn read_topic(bootstrap: &str, topic: &str) -> Vec<ReadRecord> {
+    read_topic_with(bootstrap, topic, &[])
+}
+
+/// As [`read_topic`], with properties of the consumer.
+pub(crate) fn read_topic_with(bootstrap: &str, topic: &str, properties: &[(&str, &str)]) -> Vec<ReadRecord> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", bootstrap).set("group.id", "reader").set("enable.auto.commit", "false");
     // Not by the high watermark: Tansu 0.6 counts batches in it, and not records.
-    config.set("enable.partition.eof", "true");
+    config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "10");
+    for (name, value) in properties {
+        config.set(*name, *value);
+    }
     let consumer: BaseConsumer = config.create().unwrap();
     let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
     let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
