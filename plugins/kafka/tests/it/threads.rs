@@ -34,8 +34,9 @@ fn threads_of_librdkafka_take_no_signals() {
     logs.flush(crate::TIMEOUT).unwrap();
     let polling = threads("fapilog-kafka-p");
     assert!(!polling.is_empty());
-    let of_library = threads("rdk:");
-    assert!(!of_library.is_empty());
+    // Not `rdk:mock`: that is the test's own broker.
+    let of_library = [threads("rdk:main"), threads("rdk:broker")].concat();
+    assert!(of_library.len() >= 2);
     for status in polling.iter().chain(&of_library) {
         let blocked = u64::from_str_radix(line(status, "SigBlk:"), 16).unwrap();
         // No thread can block SIGKILL (9) and SIGSTOP (19).
@@ -82,4 +83,31 @@ fn librdkafka_logs_nothing_while_brokers_are_down() {
     drop(logs);
     let kept = KEPT.lock().unwrap();
     assert!(kept.is_empty(), "{kept:?}");
+}
+
+#[test]
+fn threads_of_librdkafka_run_where_the_process_may_run() {
+    use fapilog_plugin::threads::inherited::{cpus_at_load, pin_to};
+    // A thread of its own, so that no other test runs on one CPU.
+    let pinned = thread::spawn(|| {
+        let cpus = cpus_at_load().unwrap();
+        assert!(pin_to(cpus[0]));
+        let brokers = MockCluster::new(1).unwrap();
+        let mut settings = KafkaSettings::default();
+        settings.brokers = vec![format!("kafka://{}", brokers.bootstrap_servers())];
+        let logs = start(&settings);
+        info!(logs.logger("orders"), "order");
+        logs.flush(crate::TIMEOUT).unwrap();
+        let all = [threads("rdk:main"), threads("rdk:broker"), threads("fapilog-kafka-p")].concat();
+        let counts: Vec<u32> = all.iter().map(|status| bits(line(status, "Cpus_allowed:"))).collect();
+        assert_eq!(shut_down(&logs), (1, 0));
+        (cpus.len() as u32, counts)
+    });
+    let (cpus, counts) = pinned.join().unwrap();
+    assert!(counts.len() >= 3 && counts.iter().all(|count| *count == cpus), "{cpus} {counts:?}");
+}
+
+/// The number of bits of a mask of `/proc`.
+fn bits(mask: &str) -> u32 {
+    mask.chars().filter_map(|digit| digit.to_digit(16)).map(u32::count_ones).sum()
 }
