@@ -149,34 +149,6 @@ fn a_record_above_the_limit_of_the_broker_is_lost_alone() {
     assert_eq!(numbers(&brokers.bootstrap_servers(), "fapilog"), [1]);
 }
 
-/// Logs 500 events to a broker whose connections break between its work and its answer.
-fn log_without_an_answer(is_idempotent: bool) -> fapilog_test_servers::EventCounts {
-    let brokers = brokers(1);
-    let mut settings = settings_for(&brokers);
-    settings.idempotence = is_idempotent;
-    let logs = start(&settings);
-    log_numbers(&logs, 0..1);
-    logs.flush(TIMEOUT).unwrap();
-    brokers.broker_round_trip_time(1, Duration::from_secs(5)).unwrap();
-    log_numbers(&logs, 1..500);
-    // The time in which the broker gets the records, as a rule.
-    thread::sleep(Duration::from_millis(500));
-    brokers.broker_down(1).unwrap();
-    brokers.broker_round_trip_time(1, Duration::ZERO).unwrap();
-    brokers.broker_up(1).unwrap();
-    assert_eq!(shut_down(&logs), (500, 0));
-    counts(&brokers, 500)
-}
-
-#[test]
-fn an_attempt_after_a_lost_answer_is_recognized_by_the_broker() {
-    let counts = log_without_an_answer(true);
-    Conformance::record("kafka", "fake", Scenario::DuplicatesSuppressed, counts.delivered, counts.duplicated, counts.lost);
-    assert_eq!((counts.delivered, counts.duplicated, counts.lost), (500, 0, 0));
-    // Without idempotence, the same attempt makes duplicates.
-    until("duplicates", || log_without_an_answer(false).duplicated > 0);
-}
-
 #[test]
 fn a_fatal_error_makes_a_new_producer() {
     let brokers = brokers(1);

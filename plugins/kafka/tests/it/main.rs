@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of this program is test code")]
 
 mod brokers;
+mod duplicates;
+mod proxy;
 mod sasl;
 mod settings;
 mod tansu;

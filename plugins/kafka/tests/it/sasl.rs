@@ -1,17 +1,14 @@
 //! SASL by PLAIN: a proxy in front of Tansu checks the user and the password, and passes everything else on.
 
-use std::{
-    io::{self, Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    thread,
-    time::Duration,
-};
+use std::time::Duration;
 
 use fapilog::{info, settings::SecretRef};
 use fapilog_kafka::{KafkaSasl, KafkaSettings, SaslMechanism};
-use fapilog_test_servers::servers::Tansu;
 
-use crate::{number, shut_down, start, start_once, topics::read_topic_with};
+use crate::{
+    number,
+    proxy::{ProxyAction, key_of, tansu_behind},
+    shut_down, start, start_once, topics::read_topic_with};
 
 /// Keys of requests, by the protocol's table.
 const SASL_HANDSHAKE: u16 = 17;
@@ -21,42 +18,21 @@ const SASL_AUTHENTICATION_FAILED: u16 = 58;
 /// The initial response of PLAIN (RFC 4616): no other identity, the user, the password.
 const TOKEN: &[u8] = b"\0shop\0pass word";
 
-/// A frame of the protocol, without its length.
-fn read_frame(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-    stream.read_exact(&mut frame)?;
-    Ok(frame)
-}
-
-fn write_frame(stream: &mut TcpStream, frame: &[u8]) -> io::Result<()> {
-    stream.write_all(&[&(frame.len() as u32).to_be_bytes(), frame].concat())
-}
-
-fn serve(mut client: TcpStream, broker: SocketAddr) -> io::Result<()> {
-    let mut server = TcpStream::connect(broker)?;
-    let mut is_authenticated = false;
-    loop {
-        let request = read_frame(&mut client)?;
-        let id = &request[4..8];
-        match u16::from_be_bytes([request[0], request[1]]) {
-            SASL_HANDSHAKE => {
-                // No error, and one mechanism.
-                write_frame(&mut client, &[id, &[0, 0, 0, 0, 0, 1, 0, 5], b"PLAIN"].concat())?;
-            }
-            SASL_AUTHENTICATE => {
-                is_authenticated = request.ends_with(TOKEN);
-                let error = if is_authenticated { 0 } else { SASL_AUTHENTICATION_FAILED };
-                // The error, no text, no bytes, and a session without an end.
-                write_frame(&mut client, &[id, &error.to_be_bytes(), &[0xff, 0xff], &[0; 12]].concat())?;
-            }
-            key => {
-                assert!(is_authenticated || key == API_VERSIONS, "a request {key} before the password");
-                write_frame(&mut server, &request)?;
-                let answer = read_frame(&mut server)?;
-                write_frame(&mut client, &answer)?;
-            }
+/// Checks the password of a connection, before any other request.
+fn check_password(is_authenticated: &mut bool, request: &[u8]) -> ProxyAction {
+    let id = &request[4..8];
+    match key_of(request) {
+        // No error, and one mechanism.
+        SASL_HANDSHAKE => ProxyAction::Answer([id, &[0, 0, 0, 0, 0, 1, 0, 5], b"PLAIN"].concat()),
+        SASL_AUTHENTICATE => {
+            *is_authenticated = request.ends_with(TOKEN);
+            let error = if *is_authenticated { 0 } else { SASL_AUTHENTICATION_FAILED };
+            // The error, no text, no bytes, and a session without an end.
+            ProxyAction::Answer([id, &error.to_be_bytes(), &[0xff, 0xff], &[0; 12]].concat())
+        }
+        key => {
+            assert!(*is_authenticated || key == API_VERSIONS, "a request {key} before the password");
+            ProxyAction::Pass
         }
     }
 }
@@ -73,15 +49,12 @@ fn settings_for(port: u16, password: &str) -> KafkaSettings {
 
 #[test]
 fn a_user_with_a_password_is_authenticated_by_plain() {
-    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = proxy.local_addr().unwrap().port();
-    let Some(server) = Tansu::behind(port) else { return };
-    let broker = server.broker();
-    thread::spawn(move || {
-        for client in proxy.incoming().flatten() {
-            thread::spawn(move || serve(client, broker));
-        }
-    });
+    let Some((_server, port)) = tansu_behind(|| {
+        let mut is_authenticated = false;
+        move |request: &[u8]| check_password(&mut is_authenticated, request)
+    }) else {
+        return;
+    };
     let logs = start(&settings_for(port, "pass word"));
     for number in 0..100_u64 {
         info!(logs.logger("orders"), "order", number = number);

@@ -89,12 +89,13 @@ fn librdkafka_logs_nothing_while_brokers_are_down() {
 fn threads_of_librdkafka_run_where_the_process_may_run() {
     use fapilog_plugin::threads::inherited::{cpus_at_load, pin_to};
     // A thread of its own, so that no other test runs on one CPU.
-    let pinned = thread::spawn(|| {
+    let brokers = MockCluster::new(1).unwrap();
+    let bootstrap = brokers.bootstrap_servers();
+    let pinned = thread::spawn(move || {
         let cpus = cpus_at_load().unwrap();
         assert!(pin_to(cpus[0]));
-        let brokers = MockCluster::new(1).unwrap();
         let mut settings = KafkaSettings::default();
-        settings.brokers = vec![format!("kafka://{}", brokers.bootstrap_servers())];
+        settings.brokers = vec![format!("kafka://{bootstrap}")];
         let logs = start(&settings);
         info!(logs.logger("orders"), "order");
         logs.flush(crate::TIMEOUT).unwrap();
