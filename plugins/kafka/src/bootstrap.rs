@@ -57,9 +57,11 @@ mod tests {
     use crate::settings::KafkaSettings;
 
     fn found(brokers: &[&str]) -> Result<String, String> {
-        let mut settings = KafkaSettings::default();
-        settings.brokers = brokers.iter().map(|&broker| broker.to_owned()).collect();
-        settings.allow_plaintext_hosts = vec!["169.254.169.254".to_owned()];
+        let settings = KafkaSettings {
+            brokers: brokers.iter().map(|&broker| broker.to_owned()).collect(),
+            allow_plaintext_hosts: vec!["169.254.169.254".to_owned()],
+            ..KafkaSettings::default()
+        };
         let mut addresses = BrokerAddresses::new(&KafkaTarget::new(&settings).map_err(|found| format!("{found:?}"))?);
         let found = addresses.find(Instant::now() + Duration::from_secs(5));
         found.map_err(|error| std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default())

@@ -131,9 +131,6 @@ impl KafkaDelivery {
     ) -> Result<(), Code> {
         let bytes = results.payload.record(index).unwrap_or_default();
         let record = KafkaRecord::read(bytes).ok_or(Code::BadMessage)?;
-        if record.value.len() > self.target.settings.record_bytes_max {
-            return Err(Code::InvalidMessageSize);
-        }
         let mut message = message_of(&record, round.opaque(index));
         loop {
             let Err((error, back)) = producer.producer().send(message) else { return Ok(()) };

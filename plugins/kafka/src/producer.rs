@@ -1,10 +1,7 @@
 //! A producer of librdkafka, with the thread that polls it.
 
 use std::{
-    sync::{
-        Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Condvar, Mutex},
     time::{Duration, Instant},
 };
 
@@ -105,7 +102,6 @@ impl Drop for OpenProducer {
 /// A producer that is polled. Its drop does not wait: the thread that polls purges and destroys it.
 pub(crate) struct PolledProducer {
     producer: Arc<BaseProducer<ReportContext>>,
-    is_ended: Arc<AtomicBool>,
 }
 
 impl PolledProducer {
@@ -121,18 +117,17 @@ impl PolledProducer {
         open.add().map_err(SinkError::retryable)?;
         let counted = OpenProducer(Arc::clone(open));
         let producer = Arc::new(create(config, reports).map_err(SinkError::retryable)?);
-        let is_ended = Arc::new(AtomicBool::new(false));
-        let (polled, end) = (Arc::clone(&producer), Arc::clone(&is_ended));
+        let polled = Arc::clone(&producer);
         let poll = move || {
-            // Relaxed: nothing is published by the flag.
-            while !end.load(Ordering::Relaxed) {
+            // The other one is that of `PolledProducer`. The last one is dropped on this thread, so that no delivery waits for it.
+            while Arc::strong_count(&polled) > 1 {
                 polled.poll(POLL);
             }
             drop(polled);
             drop(counted);
         };
         spawn_thread("fapilog-kafka-p", poll).map_err(SinkError::retryable)?;
-        Ok(Self { producer, is_ended })
+        Ok(Self { producer })
     }
 
     pub(crate) fn producer(&self) -> &BaseProducer<ReportContext> {
@@ -147,12 +142,6 @@ impl PolledProducer {
     /// Whether the producer can deliver nothing any more.
     pub(crate) fn has_fatal_error(&self) -> bool {
         self.producer.client().fatal_error().is_some()
-    }
-}
-
-impl Drop for PolledProducer {
-    fn drop(&mut self) {
-        self.is_ended.store(true, Ordering::Relaxed);
     }
 }
 

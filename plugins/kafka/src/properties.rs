@@ -191,7 +191,12 @@ mod tests {
         // `config_map` leaves secrets out.
         let secrets = ["sasl.password", "ssl.key.pem"];
         let secrets = secrets.into_iter().filter_map(|name| Some((name, config.get(name)?)));
-        config.config_map().into_iter().chain(secrets).map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        config
+            .config_map()
+            .into_iter()
+            .chain(secrets)
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     #[test]
@@ -235,9 +240,13 @@ mod tests {
     #[test]
     fn properties_of_the_sink_are_reserved_and_others_are_not() {
         for name in RESERVED.iter().map(|(name, _)| *name).chain(["sasl.password", "ssl.key.pem", "topic.acks"]) {
-            assert!(option_problem(name, "hunter2").is_some_and(|problem| !problem.to_string().contains("hunter2")), "{name}");
+            assert!(
+                option_problem(name, "hunter2").is_some_and(|problem| !problem.to_string().contains("hunter2")),
+                "{name}"
+            );
         }
-        for (name, value) in [("socket.keepalive.enable", "true"), ("ssl.cipher.suites", "ECDHE-RSA-AES256-GCM-SHA384")] {
+        for (name, value) in [("socket.keepalive.enable", "true"), ("ssl.cipher.suites", "ECDHE-RSA-AES256-GCM-SHA384")]
+        {
             assert!(option_problem(name, value).is_none(), "{name}");
         }
         let unknown = option_problem("socket.keep", "true").unwrap().to_string();

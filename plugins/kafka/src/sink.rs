@@ -11,7 +11,10 @@ use fapilog_plugin::{
     event::Batch,
     formatter::Formatter,
     problem::{Problem, SettingsError},
-    sink::{Assurances, Delivery, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory, SinkPlace},
+    sink::{
+        Assurances, Delivery, DeliveryPolicy, DeliveryThread, Payload, Sink, SinkContext, SinkError, SinkFactory,
+        SinkPlace,
+    },
     threads::process::OwnProcess,
 };
 
@@ -31,6 +34,10 @@ const DIVIDED: &str = "batches_divided";
 const UNCONFIRMED: &str = "records_unconfirmed";
 /// The time before the deadline of a stop in which librdkafka gives up what it has.
 const STOP_MARGIN: Duration = Duration::from_millis(150);
+/// The time that an attempt may take beyond the time limits of the settings.
+const ATTEMPT_SLACK: Duration = Duration::from_secs(5);
+/// The default of all sinks.
+const ATTEMPT_TIMEOUT_MIN: Duration = Duration::from_secs(30);
 /// The wait for librdkafka's threads to end. A program that ends while they run may end by a segmentation fault in OpenSSL's clean-up.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
@@ -91,6 +98,13 @@ impl SinkFactory for Kafka {
             thread: Some(thread),
             process: OwnProcess::this(),
         }))
+    }
+
+    /// The time limit of an attempt is above that of the client: its own limits end an attempt in order.
+    fn delivery(&self) -> DeliveryPolicy {
+        let settings = &self.target.settings;
+        let attempt = settings.connect_timeout + settings.delivery_timeout + ATTEMPT_SLACK;
+        DeliveryPolicy::default().timeout(attempt.max(ATTEMPT_TIMEOUT_MIN))
     }
 
     fn assurances(&self) -> Assurances {

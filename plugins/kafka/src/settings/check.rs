@@ -45,9 +45,7 @@ impl KafkaTarget {
         problems.extend(settings.problems_between(&brokers));
         problems.extend(option_problems(&settings.options));
         match topic {
-            Some(topic) if problems.is_empty() => {
-                Ok(Self { brokers, topic, key, headers, settings: settings.clone() })
-            }
+            Some(topic) if problems.is_empty() => Ok(Self { brokers, topic, key, headers, settings: settings.clone() }),
             _ => Err(problems),
         }
     }

@@ -223,6 +223,24 @@ fn a_shutdown_ends_by_its_deadline_when_no_broker_answers() {
 }
 
 #[test]
+fn a_shutdown_gives_up_records_that_a_broker_may_have() {
+    let brokers = brokers(1);
+    let logs = start(&settings_for(&brokers));
+    log_numbers(&logs, 0..1);
+    logs.flush(TIMEOUT).unwrap();
+    brokers.broker_round_trip_time(1, Duration::from_secs(30)).unwrap();
+    log_numbers(&logs, 1..11);
+    let _ = logs.flush(Duration::from_millis(500));
+    let started = Instant::now();
+    let _ = logs.shutdown(Duration::from_secs(1));
+    assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+    let accounts = logs.accounts();
+    accounts.check().unwrap();
+    assert_eq!((accounts.lost_total(), accounts.pending_total()), (10, 0), "{accounts}");
+    assert_eq!(counter(&logs, "records_unconfirmed"), 10);
+}
+
+#[test]
 fn bytes_that_are_no_answer_of_a_broker_cost_the_events_and_nothing_else() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -42,7 +42,14 @@ fn log_with_broken_connections(is_idempotent: bool) -> Option<EventCounts> {
 #[test]
 fn an_attempt_after_a_lost_answer_is_recognized_by_the_broker() {
     let Some(counts) = log_with_broken_connections(true) else { return };
-    Conformance::record("kafka", "tansu", Scenario::DuplicatesSuppressed, counts.delivered, counts.duplicated, counts.lost);
+    Conformance::record(
+        "kafka",
+        "tansu",
+        Scenario::DuplicatesSuppressed,
+        counts.delivered,
+        counts.duplicated,
+        counts.lost,
+    );
     assert_eq!((counts.delivered, counts.duplicated, counts.lost), (500, 0, 0));
     // Without idempotence, the same attempts make duplicates.
     let counts = log_with_broken_connections(false).unwrap();

@@ -8,7 +8,9 @@ use fapilog_kafka::{KafkaSasl, KafkaSettings, SaslMechanism};
 use crate::{
     number,
     proxy::{ProxyAction, key_of, tansu_behind},
-    shut_down, start, start_once, topics::read_topic_with};
+    shut_down, start, start_once,
+    topics::read_topic_with,
+};
 
 /// Keys of requests, by the protocol's table.
 const SASL_HANDSHAKE: u16 = 17;

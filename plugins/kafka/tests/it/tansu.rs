@@ -36,7 +36,9 @@ fn each_event_is_a_record_with_its_line_its_time_and_its_id() {
     ids.dedup();
     assert_eq!(ids.len(), 1000);
     assert!(records.iter().all(|record| record.key.is_none() && !record.value.ends_with(b"\n")));
-    assert!(records.iter().all(|record| record.timestamp.is_some_and(|time| (before..before + 60_000).contains(&time))));
+    assert!(
+        records.iter().all(|record| record.timestamp.is_some_and(|time| (before..before + 60_000).contains(&time)))
+    );
 }
 
 #[test]
@@ -115,7 +117,8 @@ fn settings_decide_on_topics_and_headers() {
     let mut settings = settings_for(&server);
     settings.topic = "logs.{level}.{user}".to_owned();
     (settings.topics_max, settings.id_header) = (2, String::new());
-    for (name, value) in [("level", "{level}"), ("service", "shop"), ("from", "{source}/{user}"), ("trace", "{trace}")] {
+    for (name, value) in [("level", "{level}"), ("service", "shop"), ("from", "{source}/{user}"), ("trace", "{trace}")]
+    {
         settings.headers.insert(name.to_owned(), value.to_owned());
     }
     let logs = start(&settings);

@@ -17,7 +17,10 @@ use crate::{shut_down, start, start_once, until};
 fn threads(front: &str) -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let of_task = |folder: std::path::PathBuf| fs::read_to_string(folder.join("status")).unwrap_or_default();
-    tasks.map(|task| of_task(task.unwrap().path())).filter(|status| status.starts_with(&format!("Name:\t{front}"))).collect()
+    tasks
+        .map(|task| of_task(task.unwrap().path()))
+        .filter(|status| status.starts_with(&format!("Name:\t{front}")))
+        .collect()
 }
 
 fn line<'a>(status: &'a str, name: &str) -> &'a str {

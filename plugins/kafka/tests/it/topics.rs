@@ -50,7 +50,7 @@ pub(crate) fn read_topic_with(bootstrap: &str, topic: &str, properties: &[(&str,
         assignment.add_partition_offset(topic, partition, Offset::Offset(0)).unwrap();
         consumer.assign(&assignment).unwrap();
         loop {
-            let message = match consumer.poll(TIMEOUT).expect("a record, or the end of the partition") {
+            let message = match consumer.poll(TIMEOUT).unwrap() {
                 Err(KafkaError::PartitionEOF(_)) => break,
                 message => message.unwrap(),
             };
