@@ -259,7 +259,7 @@ mod tests {
     use rdkafka::mocking::MockCluster;
 
     use super::*;
-    use crate::{record::RecordWriter, settings::KafkaSettings};
+    use crate::{record::KafkaRecordWriter, settings::KafkaSettings};
 
     fn payload(records: &[Vec<u8>]) -> Payload {
         let mut payload = Payload::new(1 << 20);
@@ -272,7 +272,7 @@ mod tests {
 
     fn record(value: &str) -> Vec<u8> {
         let mut out = Vec::new();
-        RecordWriter::new(&mut out, 0, b"logs", None).end(value.as_bytes());
+        KafkaRecordWriter::new(&mut out, 0, b"logs", None).end(value.as_bytes());
         out
     }
 

@@ -11,7 +11,7 @@ use fapilog_plugin::{
 };
 
 use crate::{
-    record::{KafkaRecord, RecordWriter},
+    record::{KafkaRecord, KafkaRecordWriter},
     settings::KafkaTarget,
     template::{KafkaTemplate, TopicNames},
 };
@@ -41,7 +41,7 @@ impl RecordParts {
         let has_key = self.key.as_ref().is_some_and(|key| key.put(event, &mut self.key_bytes));
         let key = has_key.then_some(self.key_bytes.as_slice());
         let timestamp = i64::try_from(event.timestamp().unix_nanos() / 1_000_000).unwrap_or(0);
-        let mut writer = RecordWriter::new(out, timestamp, self.topics.of(event), key);
+        let mut writer = KafkaRecordWriter::new(out, timestamp, self.topics.of(event), key);
         if let Some(name) = &self.id_header {
             // A write to a vector does not fail.
             writer.header(name, |out| write!(out, "{}", event.id()).is_ok());
@@ -54,7 +54,7 @@ impl RecordParts {
 
     /// A line whose event is unknown: that of another sink. The broker gives it the time at which it arrives.
     fn put_line(&self, line: &[u8], out: &mut Vec<u8>) {
-        let mut writer = RecordWriter::new(out, 0, self.topics.missing(), None);
+        let mut writer = KafkaRecordWriter::new(out, 0, self.topics.missing(), None);
         for (name, template) in &self.headers {
             writer.header(name, |out| template.put_without_event(out));
         }
@@ -148,7 +148,7 @@ mod tests {
         let target = KafkaTarget::new(&settings).unwrap();
         let mut encoder = RecordEncoder::new(&target, Box::new(fapilog::format::Json::new()));
         let mut second = Vec::new();
-        RecordWriter::new(&mut second, 5, b"t", Some(b"k")).end(b"second");
+        KafkaRecordWriter::new(&mut second, 5, b"t", Some(b"k")).end(b"second");
         let mut records = Payload::new(100);
         for record in [&b"first\n"[..], &second] {
             records.buffer().extend_from_slice(record);

@@ -21,13 +21,13 @@ const VALUE_AT: usize = 20;
 const NO_KEY: u32 = u32::MAX;
 
 /// Writes one record behind the end of a buffer.
-pub(crate) struct RecordWriter<'a> {
+pub(crate) struct KafkaRecordWriter<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
     headers: u16,
 }
 
-impl<'a> RecordWriter<'a> {
+impl<'a> KafkaRecordWriter<'a> {
     /// Begins a record. The topic has 249 bytes at most, and the key less than 4 GiB.
     pub(crate) fn new(out: &'a mut Vec<u8>, timestamp: i64, topic: &[u8], key: Option<&[u8]>) -> Self {
         let start = out.len();
@@ -151,7 +151,7 @@ mod tests {
 
     fn record() -> Vec<u8> {
         let mut out = Vec::new();
-        let mut writer = RecordWriter::new(&mut out, 1_700_000_000_123, b"logs", Some(b"k"));
+        let mut writer = KafkaRecordWriter::new(&mut out, 1_700_000_000_123, b"logs", Some(b"k"));
         writer.header("id", |out| {
             out.extend_from_slice(b"a-1");
             true
@@ -182,11 +182,11 @@ mod tests {
     #[test]
     fn a_record_without_key_and_headers_is_no_record_with_an_empty_key() {
         let mut out = Vec::new();
-        RecordWriter::new(&mut out, 0, b"logs", None).end(b"");
+        KafkaRecordWriter::new(&mut out, 0, b"logs", None).end(b"");
         let record = KafkaRecord::read(&out).unwrap();
         assert_eq!((record.key, record.header_count, record.value), (None, 0, &b""[..]));
         out.clear();
-        RecordWriter::new(&mut out, 0, b"logs", Some(b"")).end(b"");
+        KafkaRecordWriter::new(&mut out, 0, b"logs", Some(b"")).end(b"");
         assert_eq!(KafkaRecord::read(&out).unwrap().key, Some(&b""[..]));
     }
 

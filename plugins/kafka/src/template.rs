@@ -25,11 +25,11 @@ pub(crate) const TEXT_RULE: &str = "it must be a text; a placeholder is the name
 /// A text with placeholders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KafkaTemplate {
-    pieces: Vec<TemplatePiece>,
+    pieces: Vec<KafkaTemplatePiece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum TemplatePiece {
+enum KafkaTemplatePiece {
     Text(String),
     Level,
     Category,
@@ -58,16 +58,16 @@ impl KafkaTemplate {
                 None => {
                     let (name, behind) = behind.strip_prefix('{')?.split_once('}')?;
                     if !literal.is_empty() {
-                        pieces.push(TemplatePiece::Text(std::mem::take(&mut literal)));
+                        pieces.push(KafkaTemplatePiece::Text(std::mem::take(&mut literal)));
                     }
-                    pieces.push(TemplatePiece::named(name)?);
+                    pieces.push(KafkaTemplatePiece::named(name)?);
                     behind
                 }
             };
         }
         literal.push_str(tail);
         if !literal.is_empty() {
-            pieces.push(TemplatePiece::Text(literal));
+            pieces.push(KafkaTemplatePiece::Text(literal));
         }
         (!pieces.is_empty()).then_some(Self { pieces })
     }
@@ -75,8 +75,8 @@ impl KafkaTemplate {
     /// Reads a topic. `None`: as [`parse`](Self::parse) has it, or the name could be none of Kafka's.
     pub(crate) fn parse_topic(text: &str) -> Option<Self> {
         let template = Self::parse(text)?;
-        let is_legal = |piece: &TemplatePiece| match piece {
-            TemplatePiece::Text(text) => text.bytes().all(is_topic_byte),
+        let is_legal = |piece: &KafkaTemplatePiece| match piece {
+            KafkaTemplatePiece::Text(text) => text.bytes().all(is_topic_byte),
             _ => true,
         };
         // The shortest value of a placeholder is one byte.
@@ -86,13 +86,13 @@ impl KafkaTemplate {
     }
 
     fn is_literal(&self) -> bool {
-        self.pieces.iter().all(|piece| matches!(piece, TemplatePiece::Text(_)))
+        self.pieces.iter().all(|piece| matches!(piece, KafkaTemplatePiece::Text(_)))
     }
 
     /// The text with this value for every placeholder.
     fn filled_with(&self, value: &[u8]) -> Vec<u8> {
-        let bytes = |piece: &TemplatePiece| match piece {
-            TemplatePiece::Text(text) => text.as_bytes().to_vec(),
+        let bytes = |piece: &KafkaTemplatePiece| match piece {
+            KafkaTemplatePiece::Text(text) => text.as_bytes().to_vec(),
             _ => value.to_vec(),
         };
         self.pieces.iter().flat_map(bytes).collect()
@@ -108,7 +108,7 @@ impl KafkaTemplate {
                 out.truncate(start);
                 return false;
             }
-            if !matches!(piece, TemplatePiece::Text(_)) {
+            if !matches!(piece, KafkaTemplatePiece::Text(_)) {
                 cut(out, piece_start, VALUE_BYTES_MAX);
             }
         }
@@ -127,7 +127,7 @@ impl KafkaTemplate {
         for piece in &self.pieces {
             let start = out.len();
             piece.put(event, out);
-            if !matches!(piece, TemplatePiece::Text(_)) {
+            if !matches!(piece, KafkaTemplatePiece::Text(_)) {
                 sanitize_topic_value(out, start);
             }
         }
@@ -135,7 +135,7 @@ impl KafkaTemplate {
     }
 }
 
-impl TemplatePiece {
+impl KafkaTemplatePiece {
     fn named(name: &str) -> Option<Self> {
         Some(match name {
             "" => return None,

@@ -81,7 +81,7 @@ impl StunnelBuilder {
 
     fn start_with(mut self, service: &str) -> Stunnel {
         let settings = format!(
-            "foreground = yes\npid =\nsyslog = no\ndebug = notice\n[tls]\naccept = 127.0.0.1:{}\n{service}",
+            "foreground = yes\npid =\nsyslog = no\ndebug = 5\n[tls]\naccept = 127.0.0.1:{}\n{service}",
             self.port
         );
         let path = self.server.private_file("stunnel.conf", &settings);

@@ -45,7 +45,7 @@ fn counts(brokers: &Brokers, logged: u64) -> fapilog_test_servers::EventCounts {
 }
 
 #[test]
-fn a_change_of_the_leader_loses_and_repeats_nothing() {
+fn a_change_of_the_leader_drops_and_repeats_nothing() {
     let brokers = brokers(3);
     brokers.partition_leader("fapilog", 0, Some(1)).unwrap();
     let logs = start(&settings_for(&brokers));
@@ -170,12 +170,14 @@ fn events_that_were_given_up_are_not_delivered_later() {
     brokers.broker_down(1).unwrap();
     let logs = start_once(&settings);
     log_numbers(&logs, 0..100);
-    until("the events are lost", || logs.accounts().lost_total() == 100);
+    until("the events are lost", || logs.accounts().lost_total() >= 100);
     let found = format!("{:?}", logs.diagnostics());
     assert!(found.contains("within 1s") && found.contains("Connection refused"), "{found}");
     brokers.broker_up(1).unwrap();
-    log_numbers(&logs, 100..101);
-    assert_eq!(shut_down(&logs).1, 100);
+    let later = start(&settings_for(&brokers));
+    log_numbers(&later, 100..101);
+    assert_eq!(shut_down(&later), (1, 0));
+    shut_down(&logs);
     assert_eq!(numbers(&brokers.bootstrap_servers(), "fapilog"), [100]);
 }
 
