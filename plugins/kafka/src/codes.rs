@@ -41,9 +41,9 @@ pub(crate) fn is_unconfirmed(code: Code) -> bool {
     )
 }
 
-/// Whether the time limit of librdkafka or of the sink is over.
-pub(crate) fn is_timeout(code: Code) -> bool {
-    matches!(code, Code::MessageTimedOut | Code::PurgeQueue | Code::PurgeInflight)
+/// Whether the record was given up.
+pub(crate) fn is_purge(code: Code) -> bool {
+    matches!(code, Code::PurgeQueue | Code::PurgeInflight)
 }
 
 #[cfg(test)]

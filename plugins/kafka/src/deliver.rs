@@ -15,7 +15,7 @@ use rdkafka::{
 
 use crate::{
     bootstrap::BrokerAddresses,
-    codes::{RecordFate, fate_of, is_timeout, is_unconfirmed},
+    codes::{RecordFate, fate_of, is_purge, is_unconfirmed},
     error::KafkaSinkError,
     producer::{OpenProducers, PolledProducer, check},
     properties::{BATCH_BYTES, BATCH_BYTES_MIN, producer_properties},
@@ -176,7 +176,7 @@ impl KafkaDelivery {
     /// The result of a payload: some records are delivered, some are not.
     fn result(&self, results: PayloadResults<'_>) -> Result<(), SinkError> {
         let records = results.payload.marked_records();
-        let mut failures = results.failures;
+        let (mut failures, is_purged) = (results.failures, results.is_purged);
         failures.sort_unstable_by_key(|(index, _)| *index);
         let Some((_, first)) = failures.first().copied() else { return Ok(()) };
         let unconfirmed = failures.iter().filter(|(_, code)| is_unconfirmed(*code)).count();
@@ -185,7 +185,9 @@ impl KafkaDelivery {
         let (rejected, retryable): (Vec<_>, Vec<_>) =
             (of(RecordFate::Rejected).collect(), of(RecordFate::Retryable).collect());
         let (destination, failed, reason) = (self.target.destination(), failures.len(), self.reports.take_reason());
-        let source = if is_timeout(first) {
+        // librdkafka gives up records by itself after a fatal error.
+        let is_timeout = first == Code::MessageTimedOut || is_purged && is_purge(first);
+        let source = if is_timeout {
             let limit = self.target.settings.delivery_timeout;
             KafkaSinkError::Timeout { destination, failed, records, limit, reason }
         } else {
@@ -207,7 +209,7 @@ fn describe(code: Code) -> String {
     if code == Code::InvalidMessageSize {
         return "the record is longer than record_bytes_max".to_owned();
     }
-    format!("{code:?} ({code})")
+    code.to_string()
 }
 
 fn message_of<'a>(record: &KafkaRecord<'a>, opaque: usize) -> BaseRecord<'a, [u8], [u8], usize> {
@@ -242,8 +244,12 @@ impl BlockingDelivery for KafkaDelivery {
         if !too_large.is_empty() {
             self.divide(&producer, too_large, &mut results);
         }
+        let fatal = producer.fatal_reason();
+        if let Some(reason) = &fatal {
+            self.reports.set_reason(reason);
+        }
         let is_broken = results.is_purged
-            || producer.has_fatal_error()
+            || fatal.is_some()
             || self.batch_bytes != batch_bytes
             // Brokers that are not reached may be at other addresses by then, and want another certificate or password.
             || results.failures.iter().filter(|(_, code)| fate_of(*code) == RecordFate::Retryable).count() == records;

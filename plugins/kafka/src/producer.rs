@@ -139,9 +139,9 @@ impl PolledProducer {
         self.producer.purge(PurgeConfig::default().queue().inflight());
     }
 
-    /// Whether the producer can deliver nothing any more.
-    pub(crate) fn has_fatal_error(&self) -> bool {
-        self.producer.client().fatal_error().is_some()
+    /// The error after which the producer can deliver nothing any more, if there was one.
+    pub(crate) fn fatal_reason(&self) -> Option<String> {
+        self.producer.client().fatal_error().map(|(_, reason)| reason)
     }
 }
 

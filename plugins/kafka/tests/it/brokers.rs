@@ -111,6 +111,28 @@ fn events_for_a_topic_that_is_refused_are_lost_and_all_others_are_delivered() {
 }
 
 #[test]
+fn an_unknown_topic_does_not_delay_its_payload_up_to_the_time_limit() {
+    let brokers = brokers(1);
+    for topic in ["logs.good", "logs.bad"] {
+        brokers.create_topic(topic, 1, 1).unwrap();
+    }
+    brokers.topic_error("logs.bad", RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART).unwrap();
+    let mut settings = settings_for(&brokers);
+    settings.topic = "logs.{kind}".to_owned();
+    settings.delivery_timeout = Duration::from_secs(300);
+    settings.options.insert("topic.metadata.propagation.max.ms".to_owned(), "500".to_owned());
+    let logs = start_once(&settings);
+    for number in 0..100_u64 {
+        info!(logs.logger("orders"), "order", number = number, kind = if number % 10 == 3 { "bad" } else { "good" });
+    }
+    until("all events have ended", || logs.accounts().lost_total() >= 10);
+    shut_down(&logs);
+    assert_eq!(numbers(&brokers.bootstrap_servers(), "logs.good").len(), 90);
+    let found = format!("{:?}", logs.diagnostics());
+    assert!(found.contains("UnknownTopic"), "{found}");
+}
+
+#[test]
 fn a_record_above_the_limit_of_the_sink_is_lost_alone() {
     let brokers = brokers(1);
     let mut settings = settings_for(&brokers);
@@ -158,6 +180,8 @@ fn a_fatal_error_makes_a_new_producer() {
     log_numbers(&logs, 0..100);
     assert_eq!(shut_down(&logs), (100, 0));
     assert_eq!(counter(&logs, "producers_opened"), 2, "{}", logs.accounts());
+    let found = format!("{:?}", logs.diagnostics());
+    assert!(found.contains("authorization failed") && !found.contains("within"), "{found}");
     let counts = counts(&brokers, 100);
     assert_eq!((counts.delivered, counts.duplicated, counts.lost), (100, 0, 0));
 }
