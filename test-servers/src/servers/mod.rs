@@ -13,6 +13,7 @@ mod rclone;
 mod redis;
 mod rotel;
 mod rsyslog;
+mod stunnel;
 mod tansu;
 
 use std::path::PathBuf;
@@ -31,6 +32,7 @@ pub use rclone::RcloneS3;
 pub use redis::Redis;
 pub use rotel::Rotel;
 pub use rsyslog::{Rsyslog, RsyslogBuilder};
+pub use stunnel::{Stunnel, StunnelBuilder};
 pub use tansu::Tansu;
 
 use crate::server::TestServer;
@@ -101,5 +103,6 @@ pub const SERVERS: &[&ServerDefinition] = &[
     &redis::DEFINITION,
     &rotel::DEFINITION,
     &rsyslog::DEFINITION,
+    &stunnel::DEFINITION,
     &tansu::DEFINITION,
 ];

