@@ -103,7 +103,7 @@ fn tls_checks_the_certificate_of_the_server_and_sends_that_of_the_client() {
     let data = server.sql("SHOW data_directory");
     let data = data.trim();
     server.sql(&format!(
-        "CREATE ROLE shop LOGIN SUPERUSER PASSWORD 'pass word'; CREATE DATABASE shop;
+        "CREATE ROLE shop LOGIN SUPERUSER PASSWORD 'pass word';
          COPY (SELECT unnest(string_to_array('{}', E'\\n'))) TO '{data}/client-ca.pem';
          COPY (SELECT unnest(ARRAY['hostssl all shop 127.0.0.1/32 scram-sha-256 clientcert=verify-full', 'host all postgres 127.0.0.1/32 trust']))
          TO '{data}/pg_hba.conf'",
@@ -117,7 +117,7 @@ fn tls_checks_the_certificate_of_the_server_and_sends_that_of_the_client() {
     let certificate = folder.path().join("client.pem");
     std::fs::write(&certificate, &client.certificate_pem).unwrap();
     let mut settings = PostgresSettings::default();
-    settings.url = format!("postgres://shop@localhost:{}", server.address().port());
+    settings.url = format!("postgres://shop@localhost:{}/postgres", server.address().port());
     settings.password = Some(SecretRef::bytes(b"pass word".to_vec()));
     let mut tls = TlsSettings::default();
     tls.ca_file = Some(ca.certificate_path());
