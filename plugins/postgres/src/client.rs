@@ -147,7 +147,7 @@ impl PostgresClient {
     /// bounded; records that are not looked at by then are retried.
     fn copy_all(&mut self, session: &mut Session, payload: &Payload, progress: &mut Progress) -> CopyEnd {
         let deadline = Instant::now() + self.options.statement_timeout;
-        let mut ranges = vec![0..payload.marked_records()];
+        let mut ranges: Vec<Range<usize>> = std::iter::once(0..payload.marked_records()).collect();
         while let Some(range) = ranges.pop() {
             if range.is_empty() {
                 continue;

@@ -276,11 +276,11 @@ fn replace_escaped_nul(out: &mut [u8], start: usize) -> bool {
         // A backslash in front of it makes this one a character: `\\u0000` is text.
         let front = json.get(..place).unwrap_or_default();
         let backslashes = front.iter().rev().take_while(|byte| **byte == b'\\').count();
-        if backslashes % 2 == 0 {
-            if let Some(escape) = json.get_mut(place..place + 6) {
-                escape.copy_from_slice(b"\\ufffd");
-                has_some = true;
-            }
+        if backslashes % 2 == 0
+            && let Some(escape) = json.get_mut(place..place + 6)
+        {
+            escape.copy_from_slice(b"\\ufffd");
+            has_some = true;
         }
         from = place + 1;
     }
