@@ -11,7 +11,7 @@ fn the_first_host_that_takes_writes_gets_the_events() {
     standby.sql("ALTER SYSTEM SET default_transaction_read_only = on");
     standby.sql("SELECT pg_reload_conf()");
     crate::until("it is read-only", || standby.sql("SHOW default_transaction_read_only") == "on\n");
-    let closed = fapilog_test_servers_closed_port();
+    let closed = closed_port();
     let mut settings = settings_for(&standby);
     let alone = start_once(&settings);
     info!(alone.logger("orders"), "order");
@@ -26,7 +26,7 @@ fn the_first_host_that_takes_writes_gets_the_events() {
 }
 
 /// A port where nobody listens.
-fn fapilog_test_servers_closed_port() -> u16 {
+fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
