@@ -215,15 +215,15 @@ impl RowEncoder {
 
     /// Whether a record is one whole tuple of as many fields as there are columns.
     fn is_tuple(&self, record: &[u8]) -> bool {
-        let Some(mut rest) = record.strip_prefix(&count(self.columns.len())) else { return false };
+        let Some(mut remaining) = record.strip_prefix(&count(self.columns.len())) else { return false };
         for _ in &self.columns {
-            let Some((length, behind)) = rest.split_first_chunk::<4>() else { return false };
+            let Some((length, behind)) = remaining.split_first_chunk::<4>() else { return false };
             let length = i32::from_be_bytes(*length);
             let length = if length == -1 { Some(0) } else { usize::try_from(length).ok() };
             let Some(behind) = length.and_then(|length| behind.get(length..)) else { return false };
-            rest = behind;
+            remaining = behind;
         }
-        rest.is_empty()
+        remaining.is_empty()
     }
 }
 
@@ -271,7 +271,7 @@ fn replace_escaped_nul(out: &mut [u8], start: usize) -> bool {
     let Some(json) = out.get_mut(start..) else { return false };
     let mut has_some = false;
     let mut from = 0;
-    while let Some(found) = json.get(from..).and_then(|rest| memmem::find(rest, b"\\u0000")) {
+    while let Some(found) = json.get(from..).and_then(|remaining| memmem::find(remaining, b"\\u0000")) {
         let place = from + found;
         // A backslash in front of it makes this one a character: `\\u0000` is text.
         let front = json.get(..place).unwrap_or_default();
