@@ -1,6 +1,6 @@
 //! The wire format of protobuf: tags, varints, lengths. For encoders that write messages straight from events, and for readers of short answers.
 //!
-//! The format is that of <https://protobuf.dev/programming-guides/encoding/>. A tag has one byte here: field numbers are 1 to 15.
+//! The format is that of <https://protobuf.dev/programming-guides/encoding/>. A tag has one byte: field numbers are 1 to 15.
 
 /// How many bytes a varint of 64 bits has at most.
 const VARINT_MAX_BYTES: usize = 10;

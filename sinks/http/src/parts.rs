@@ -79,7 +79,7 @@ pub(crate) fn deliver(
 ) -> Result<(), SinkError> {
     let mut outcomes = PartOutcomes::default();
     let start = Instant::now();
-    // The first part is on top. What is left of a part lies above the next one.
+    // The first part is on top. The remainder of a part lies above the next one.
     let mut waiting: Vec<_> =
         parts.iter().enumerate().map(|(part, places)| WaitingPart { part, places }).rev().collect();
     waiting.retain(|waiting| !waiting.places.is_empty());
@@ -151,13 +151,13 @@ impl PartOutcomes {
                 self.rejected.extend(rejected);
                 self.retryable.extend(retryable);
                 if retry_after.is_some() {
-                    self.pause(part, *retry_after, scope);
+                    self.close(part, *retry_after, scope);
                 }
             }
             error => match error.kind() {
                 SinkErrorKind::Retryable { retry_after } => {
                     self.retryable.extend(of_request);
-                    self.pause(part, retry_after, scope);
+                    self.close(part, retry_after, scope);
                 }
                 _ => self.rejected.extend(of_request),
             },
@@ -166,7 +166,7 @@ impl PartOutcomes {
     }
 
     /// Requests of this part, or of all, come in another attempt.
-    fn pause(&mut self, part: usize, retry_after: Option<Duration>, scope: RefusalScope) {
+    fn close(&mut self, part: usize, retry_after: Option<Duration>, scope: RefusalScope) {
         self.retry_after = self.retry_after.max(retry_after);
         self.closed_part = Some(part);
         self.is_over |= scope == RefusalScope::Destination;
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_a_part_leaves_the_rest_of_that_part_and_of_no_other() {
+    fn a_refusal_of_a_part_leaves_the_tail_of_that_part_and_of_no_other() {
         let payload = payload(&[10; 6]);
         let parts = vec![vec![0, 1, 2, 3], vec![4, 5]];
         let seven = Duration::from_secs(7);

@@ -28,8 +28,8 @@ use crate::{
     settings::{HttpRequestSettings, HttpTarget},
 };
 
-/// The longest body of an answer that is read, unless the client is set to [another length](HttpClient::answer_bytes_max). What is behind it is
-/// ignored, and the connection is closed.
+/// The longest body of an answer that is read, unless the client is set to [another length](HttpClient::answer_bytes_max). Bytes behind
+/// it are ignored, and the connection is closed.
 pub const ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// The longest head of an answer.

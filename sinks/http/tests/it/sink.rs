@@ -231,7 +231,7 @@ fn a_path_that_is_refused_for_now_keeps_no_other_path_from_getting_its_events() 
     let mut settings = settings(&server);
     settings.url = server.url("/{level}");
     let sink = Http::new(settings, format::Json::new).unwrap();
-    // One payload has all events.
+    // A single payload has all events.
     let builder = builder().flush_interval(TIMEOUT).sink_with("http", sink, SinkOptions::new().delivery(patient()));
     let container = builder.start().unwrap();
     let log = container.logger("shop");
