@@ -1,11 +1,14 @@
 //! The sink `redis`, and a real Redis with an append-only file: a kill drops nothing that it has acknowledged.
 
-use std::sync::Arc;
+use std::{
+    io::{self, BufRead, BufReader, Write},
+    net::TcpStream,
+    sync::Arc,
+};
 
 use fapilog::format;
 use fapilog_redis::{RedisSettings, RedisStream};
 use fapilog_test_servers::servers::Redis;
-use redis::{Commands, RedisResult, streams::StreamRangeReply};
 
 use crate::{
     arrivals::EventArrivals,
@@ -14,7 +17,6 @@ use crate::{
 
 /// The default of the sink.
 const STREAM: &str = "fapilog";
-const EVENT_FIELD: &str = "event";
 
 /// The entries of a reply.
 const PAGE: usize = 10_000;
@@ -35,30 +37,54 @@ struct KilledRedis {
 }
 
 impl KilledRedis {
-    fn url(&self) -> String {
-        format!("redis://{}", self.server.address())
-    }
-
-    fn count_stream(&self) -> RedisResult<()> {
-        let mut connection = redis::Client::open(self.url())?.get_connection()?;
+    /// Counts the events of all entries, a page at a time.
+    fn count_stream(&self) -> io::Result<()> {
+        let mut commands = TcpStream::connect(self.server.address())?;
+        let mut replies = BufReader::new(commands.try_clone()?);
         let mut start = "-".to_owned();
         loop {
-            let page: StreamRangeReply = connection.xrange_count(STREAM, &start, "+", PAGE)?;
-            let Some(last) = page.ids.last() else { return Ok(()) };
-            // The entries behind this one.
-            start = format!("({}", last.id);
-            let lines = page.ids.iter().filter_map(|entry| entry.get::<Vec<u8>>(EVENT_FIELD));
-            lines.for_each(|line| {
-                self.arrivals.count_json(&line);
-            });
+            commands.write_all(format!("XRANGE {STREAM} {start} + COUNT {PAGE}\r\n").as_bytes())?;
+            let entries = read_length(&mut replies, "*")?;
+            for _ in 0..entries {
+                // Those behind this one are the next page.
+                start = format!("({}", self.count_entry(&mut replies)?);
+            }
+            if entries == 0 {
+                return Ok(());
+            }
         }
     }
+
+    /// Counts the event of an entry: its id, and an array of names and values. Returns the id.
+    fn count_entry(&self, replies: &mut impl BufRead) -> io::Result<String> {
+        read_length(replies, "*")?;
+        let id = read_text(replies)?;
+        for _ in 0..read_length(replies, "*")? {
+            self.arrivals.count_json(&read_text(replies)?);
+        }
+        String::from_utf8(id).map_err(io::Error::other)
+    }
+}
+
+/// Reads the length of an array or a text (RESP2).
+fn read_length(replies: &mut impl BufRead, kind: &str) -> io::Result<usize> {
+    let mut line = String::new();
+    replies.read_line(&mut line)?;
+    let length = line.strip_prefix(kind).and_then(|length| length.trim_end().parse().ok());
+    length.ok_or_else(|| io::Error::other(format!("no length of `{kind}`: {line}")))
+}
+
+fn read_text(replies: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut text = vec![0; read_length(replies, "$")? + 2];
+    replies.read_exact(&mut text)?;
+    text.truncate(text.len() - 2);
+    Ok(text)
 }
 
 impl KillableServer for KilledRedis {
     fn sink(&self) -> SinkResult {
         let mut settings = RedisSettings::default();
-        settings.url = self.url();
+        settings.url = format!("redis://{}", self.server.address());
         Ok(Arc::new(RedisStream::new(&settings, format::Json::new)?))
     }
 
