@@ -1,4 +1,4 @@
-//! A fake of an HTTP destination, in this process. What it has counted survives its end.
+//! A fake of an HTTP destination, in this process. Its counts survive its end.
 
 use fapilog_test_servers::{FakeAnswer, FakeHttp, FakeRequest};
 
