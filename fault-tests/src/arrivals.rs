@@ -1,8 +1,13 @@
 //! Events that a server has, counted by their numbers.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader},
+    path::Path,
+    sync::atomic::{AtomicU8, Ordering},
+};
 
-/// How often each event has arrived.
+/// How often each event has arrived: a byte for each.
 #[derive(Debug)]
 pub(crate) struct EventArrivals(Vec<AtomicU8>);
 
@@ -11,7 +16,7 @@ pub(crate) struct EventArrivals(Vec<AtomicU8>);
 pub(crate) struct ArrivalCounts {
     /// Events that the server has at least once.
     pub(crate) arrived: u64,
-    /// EventArrivals behind the first of an event.
+    /// Arrivals of an event behind its first.
     pub(crate) duplicated: u64,
 }
 
@@ -23,16 +28,39 @@ impl EventArrivals {
         Self((0..events).map(|_| AtomicU8::new(0)).collect())
     }
 
-    /// Counts the events in lines of JSON.
-    pub(crate) fn count_lines(&self, lines: &[u8]) {
-        for line in lines.split(|byte| *byte == b'\n') {
-            if let Some(place) = memchr::memmem::find(line, NUMBER) {
-                self.count(number(line.get(place + NUMBER.len()..).unwrap_or_default()));
-            }
-        }
+    /// The number of events.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    fn count(&self, number: usize) {
+    /// Counts the events in lines of JSON in a file.
+    pub(crate) fn count_file(&self, path: &Path) -> io::Result<()> {
+        let mut lines = BufReader::with_capacity(1 << 20, File::open(path)?);
+        let mut line = Vec::new();
+        while lines.read_until(b'\n', &mut line)? > 0 {
+            self.count_json(&line);
+            line.clear();
+        }
+        Ok(())
+    }
+
+    /// Counts the events in JSON. Returns their number.
+    pub(crate) fn count_json(&self, json: &[u8]) -> u64 {
+        self.count_behind(NUMBER, json)
+    }
+
+    /// Counts the events whose numbers are behind this text. Returns their number.
+    pub(crate) fn count_behind(&self, front: &[u8], bytes: &[u8]) -> u64 {
+        let mut events = 0;
+        for place in memchr::memmem::find_iter(bytes, front) {
+            self.count(decimal(bytes.get(place + front.len()..).unwrap_or_default()));
+            events += 1;
+        }
+        events
+    }
+
+    /// Counts the event with this number.
+    pub(crate) fn count(&self, number: usize) {
         if let Some(counter) = self.0.get(number) {
             // Relaxed: the server is stopped before the sums are read; pairs with `counts`.
             let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_add(1));
@@ -51,8 +79,14 @@ impl EventArrivals {
     }
 }
 
+/// The number of the event in an object of JSON.
+pub(crate) fn number_in(json: &[u8]) -> Option<usize> {
+    let place = memchr::memmem::find(json, NUMBER)?;
+    json.get(place + NUMBER.len()..).map(decimal)
+}
+
 /// The number at the front of a text.
-fn number(text: &[u8]) -> usize {
+pub(crate) fn decimal(text: &[u8]) -> usize {
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
     digits.fold(0, |number, digit| number * 10 + usize::from(digit - b'0'))
 }
@@ -64,7 +98,8 @@ mod tests {
     #[test]
     fn events_are_counted_by_their_numbers() {
         let arrivals = EventArrivals::new(5);
-        arrivals.count_lines(b"{\"context\":{\"number\":0}}\n{\"context\":{\"number\":3}}\n{\"number\":3,\"x\":1}\n");
+        let json = b"{\"context\":{\"number\":0}}\n{\"context\":{\"number\":3}}\n{\"number\":3,\"x\":1}\n";
+        assert_eq!(arrivals.count_json(json), 3);
         assert_eq!(arrivals.counts(), ArrivalCounts { arrived: 2, duplicated: 1 });
     }
 }

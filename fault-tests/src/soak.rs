@@ -1,7 +1,6 @@
 //! A run: a producer at a steady rate, a file sink beside the sink in question, and a server that is killed and restarted.
 
 use std::{
-    io,
     path::Path,
     sync::{
         Arc,
@@ -14,18 +13,16 @@ use std::{
 use fapilog::{
     Container,
     container::Overflow,
-    error::{SettingsError, ShutdownError, StartError},
     format, info,
-    metrics::AccountingError,
-    sink::{self, DeliveryPolicy, OnFull, SinkOptions, SpillOptions},
+    sink::{self, OnFull, SinkOptions, SpillOptions},
 };
-use thiserror::Error;
 
 use crate::{
     arrivals::EventArrivals,
-    killable_server::{KillableServer, server_of},
+    error::RunError,
     options::SoakOptions,
     report::SoakOutcome,
+    servers::{KillableServer, SoakTarget},
 };
 
 /// The time for what is left at the end of a run.
@@ -35,47 +32,36 @@ const DRAIN_TIME: Duration = Duration::from_secs(120);
 const FILE: &str = "file";
 const TESTED: &str = "tested";
 
-/// Why a run has no outcome.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub(crate) enum SoakError {
-    #[error("the settings of the sink are invalid: {0}")]
-    Settings(#[from] SettingsError),
-    #[error("the container does not start: {0}")]
-    Start(#[from] StartError),
-    #[error("the container does not stop: {0}")]
-    Shutdown(#[from] ShutdownError),
-    #[error("{0}")]
-    Accounting(#[from] AccountingError),
-    #[error("the file cannot be read: {0}")]
-    Io(#[from] io::Error),
-}
-
 /// Runs it.
-pub(crate) fn run(options: &SoakOptions) -> Result<SoakOutcome, SoakError> {
+pub(crate) fn run(options: &SoakOptions) -> Result<SoakOutcome, RunError> {
     let directory = tempfile::tempdir()?;
     let arrivals = Arc::new(EventArrivals::new(options.events()));
-    let mut server = server_of(options.sink, &arrivals);
+    let mut server = options.target().map(|target| start_server(target, &arrivals)).transpose()?;
     let container = start(directory.path(), server.as_deref())?;
-    let (restarts, backlog) = log_and_kill(options, &container, server.as_mut());
+    let (log_time, restarts, backlog) = log_and_kill(options, &container, server.as_mut());
     let drain_time = drain(&container);
     let accounts = container.shutdown(DRAIN_TIME)?;
     accounts.check()?;
-    let is_exactly_once = server.as_ref().is_none_or(|server| server.is_exactly_once());
-    let has_server = server.is_some();
+    if let Some(server) = &mut server {
+        server.count_kept();
+    }
     drop(server);
     let in_file = EventArrivals::new(options.events());
-    in_file.count_lines(&std::fs::read(directory.path().join("beside.log"))?);
+    in_file.count_file(&directory.path().join("beside.log"))?;
     Ok(SoakOutcome {
         events: options.events(),
+        log_time,
         restarts,
         drain_time,
         backlog,
         file: in_file.counts(),
-        tested: has_server.then(|| arrivals.counts()),
-        is_exactly_once,
+        tested: options.target().map(|target| (arrivals.counts(), target.promise)),
         accounts,
     })
+}
+
+fn start_server(target: &SoakTarget, arrivals: &Arc<EventArrivals>) -> Result<Box<dyn KillableServer>, RunError> {
+    (target.start)(arrivals).ok_or(RunError::NotInstalled)
 }
 
 /// Waits until nothing is pending, also on disk: a flush does not wait for that. Returns the time that it took.
@@ -85,44 +71,42 @@ fn drain(container: &Container) -> Duration {
     start.elapsed()
 }
 
-fn start(directory: &Path, server: Option<&dyn KillableServer>) -> Result<Container, SoakError> {
+fn start(directory: &Path, server: Option<&dyn KillableServer>) -> Result<Container, RunError> {
     let file = sink::File::new(directory.join("beside.log"), format::Json::new);
     let mut builder = Container::builder().overflow(Overflow::Block { timeout: DRAIN_TIME }).sink(FILE, file);
     if let Some(server) = server {
         let milli = Duration::from_millis(1);
-        let policy = DeliveryPolicy::default().attempts(3).backoff(10 * milli, 2.0, 100 * milli).breaker(
-            5,
-            50 * milli,
-            200 * milli,
-        );
+        let sink = server.sink()?;
+        let policy =
+            sink.delivery().attempts(3).backoff(10 * milli, 2.0, 100 * milli).breaker(5, 50 * milli, 200 * milli);
         let spill = SpillOptions::new(directory.join("spill")).bytes_max(4 << 30);
         let sink_options = SinkOptions::new().delivery(policy).on_full(OnFull::Spill).spill(spill);
-        builder = builder.sink_with(TESTED, server.sink()?, sink_options);
+        builder = builder.sink_with(TESTED, sink, sink_options);
     }
     Ok(builder.start()?)
 }
 
-/// Logs at the rate, and kills and restarts the server meanwhile. Returns the number of restarts, and the most events that waited for the file
-/// sink.
+/// Logs at the rate, and kills and restarts the server meanwhile. Returns the time of logging, the number of restarts, and
+/// the most events that waited for the file sink.
 fn log_and_kill(
     options: &SoakOptions,
     container: &Container,
     server: Option<&mut Box<dyn KillableServer>>,
-) -> (u64, u64) {
+) -> (Duration, u64, u64) {
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         let backlog = scope.spawn(|| watch_file(container, &is_over));
         let producer = scope.spawn(|| produce(options, container));
         let restarts = server.map_or(0, |server| kill_until(options, server.as_mut(), || producer.is_finished()));
-        let _ = producer.join();
+        let log_time = producer.join().unwrap_or_default();
         // Relaxed: it ends the watch, and no data goes with it; pairs with `watch_file`.
         is_over.store(true, Ordering::Relaxed);
-        (restarts, backlog.join().unwrap_or_default())
+        (log_time, restarts, backlog.join().unwrap_or_default())
     })
 }
 
-/// Logs so many events each millisecond that the rate is kept.
-fn produce(options: &SoakOptions, container: &Container) {
+/// Logs so many events each millisecond that the rate is kept. Returns the time that it took.
+fn produce(options: &SoakOptions, container: &Container) -> Duration {
     let log = container.logger("soak");
     let start = Instant::now();
     let mut number = 0_u64;
@@ -134,6 +118,7 @@ fn produce(options: &SoakOptions, container: &Container) {
         }
         thread::sleep(Duration::from_millis(1));
     }
+    start.elapsed()
 }
 
 /// Kills and restarts the server until the producer is finished. The server runs at the end.

@@ -17,11 +17,13 @@ pub(super) const DEFINITION: ServerDefinition = ServerDefinition {
 fn start(program: PathBuf, listen: impl FnOnce(u16) -> Vec<OsString>) -> TestServer {
     let mut server = TestServer::builder("redis", program);
     let (port, folder) = (server.port("redis"), server.folder("data"));
-    let server = server.args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"]).args([folder]);
+    let server = server.args(["--bind", "127.0.0.1", "--save", ""]);
+    // With its default `everysec`, Redis answers before it writes to the file, as long as an earlier `fsync` runs.
+    let server = server.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).args([folder]);
     server.args(listen(port)).ready(ReadySign::Log("Ready to accept connections".to_owned())).start()
 }
 
-/// Redis on loopback. It keeps its data in a directory, also across restarts.
+/// Redis on loopback. It keeps its data in a directory, also across restarts: all that it has acknowledged, also when it is killed.
 #[derive(Debug)]
 pub struct Redis {
     /// The process.
