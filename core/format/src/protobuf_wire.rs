@@ -156,8 +156,10 @@ pub enum WireField<'a> {
     Varint(u64),
     /// A text, bytes, or a message.
     Bytes(&'a [u8]),
-    /// A number of four or eight bytes, which is skipped.
-    Fixed,
+    /// A number of four bytes.
+    Fixed32(u32),
+    /// A number of eight bytes.
+    Fixed64(u64),
 }
 
 /// Reads a field. Returns its number, the field, and the bytes behind it; `None` if it is none, or not whole.
@@ -166,13 +168,19 @@ pub fn take_field(bytes: &[u8]) -> Option<(u64, WireField<'_>, &[u8])> {
     let (tag, behind) = take_varint(bytes)?;
     let (field, behind) = match tag & 7 {
         0 => take_varint(behind).map(|(n, behind)| (WireField::Varint(n), behind))?,
-        1 => (WireField::Fixed, behind.get(8..)?),
+        1 => {
+            let (bytes, behind) = behind.split_first_chunk()?;
+            (WireField::Fixed64(u64::from_le_bytes(*bytes)), behind)
+        }
         2 => {
             let (len, behind) = take_varint(behind)?;
             let (content, behind) = behind.split_at_checked(usize::try_from(len).ok()?)?;
             (WireField::Bytes(content), behind)
         }
-        5 => (WireField::Fixed, behind.get(4..)?),
+        5 => {
+            let (bytes, behind) = behind.split_first_chunk()?;
+            (WireField::Fixed32(u32::from_le_bytes(*bytes)), behind)
+        }
         _ => return None,
     };
     Some((tag >> 3, field, behind))
@@ -220,7 +228,12 @@ mod tests {
             remaining = behind;
         }
         let expected =
-            [(1, WireField::Varint(150)), (2, WireField::Fixed), (3, WireField::Bytes(&[9, 9])), (4, WireField::Fixed)];
+            [
+                (1, WireField::Varint(150)),
+                (2, WireField::Fixed64(0x0807_0605_0403_0201)),
+                (3, WireField::Bytes(&[9, 9])),
+                (4, WireField::Fixed32(0x0403_0201)),
+            ];
         assert_eq!((&fields[..], remaining), (&expected[..], &[][..]));
         // A group, and a length beyond the end.
         assert_eq!((take_field(&[11]), take_field(&[26, 5, 1])), (None, None));

@@ -115,6 +115,18 @@ impl EventEncoder for BulkRecords {
         })
     }
 
+    fn record_form(&self) -> Option<&'static str> {
+        Some("elasticsearch")
+    }
+
+    /// The documents, without the lines of their actions.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            let behind = memchr::memchr(b'\n', record).and_then(|end| record.get(end + 1..));
+            text.push_record(behind.filter(|document| !document.is_empty()).unwrap_or(record));
+        }
+    }
+
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         let mut put = |record: &[u8]| {
             self.put_of_other_sink(record, payload.buffer());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use fapilog_format::protobuf_wire::{field_len, put_field, put_varint};
 use fapilog_plugin::sink::SinkError;
 use fapilog_sink_http::{
     client::{HttpAnswer, OutgoingRequest},
@@ -11,7 +12,6 @@ use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use snap::raw::{Encoder, max_compress_len};
 
 use crate::{
-    encode::varint::{field_bytes, put_bytes, put_varint},
     error::{LokiError, LokiReason},
     record::LokiRecord,
     settings::LokiEncoding,
@@ -135,12 +135,12 @@ struct LokiStream<'a> {
 
 impl LokiStream<'_> {
     fn put_protobuf(&self, out: &mut Vec<u8>) {
-        let entries = self.entries.iter().map(|record| field_bytes(record.entry.len()));
-        let bytes = field_bytes(self.labels.len()) + entries.sum::<usize>();
+        let entries = self.entries.iter().map(|record| field_len(record.entry.len()));
+        let bytes = field_len(self.labels.len()) + entries.sum::<usize>();
         out.push(PUSH_STREAM);
-        put_varint(bytes as u64, out);
-        put_bytes(STREAM_LABELS, self.labels, out);
-        self.entries.iter().for_each(|record| put_bytes(STREAM_ENTRY, record.entry, out));
+        put_varint(out, bytes as u64);
+        put_field(out, STREAM_LABELS, self.labels);
+        self.entries.iter().for_each(|record| put_field(out, STREAM_ENTRY, record.entry));
     }
 
     fn put_json(&self, out: &mut Vec<u8>) {

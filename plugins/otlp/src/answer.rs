@@ -16,10 +16,8 @@ use fapilog_sink_http::{client::HttpAnswer, exchange::ExchangeError};
 use http::header;
 use serde::Deserialize;
 
-use crate::{
-    error::OtlpError,
-    wire::{WireField, take_field},
-};
+use crate::error::OtlpError;
+use fapilog_format::protobuf_wire::{WireField, take_field};
 
 /// The outcome of a request with so many records.
 pub(crate) fn outcome(answer: &HttpAnswer, records: usize) -> Result<(), ExchangeError> {

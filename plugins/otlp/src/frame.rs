@@ -7,7 +7,7 @@
 //! | | the name: in protobuf its text, in JSON a string with its quotes |
 //! | all others | the `LogRecord` |
 
-use crate::wire::{put_varint, take_varint};
+use fapilog_format::protobuf_wire::{put_varint, take_varint};
 
 const PROTOBUF: u8 = 0xf8;
 const JSON: u8 = 0xf9;

@@ -29,7 +29,6 @@ mod request;
 mod resource;
 mod settings;
 mod sink;
-mod wire;
 
 pub use error::OtlpError;
 pub use registration::register;

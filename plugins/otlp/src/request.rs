@@ -12,8 +12,8 @@ use crate::{
     error::OtlpError,
     frame::{OtlpForm, RecordFrame},
     resource::ResourceBytes,
-    wire::{field_len, length_tag, put_field, put_head},
 };
+use fapilog_format::protobuf_wire::{field_len, length_tag, put_field, put_head};
 
 /// The tags of `ExportLogsServiceRequest.resource_logs` and of `InstrumentationScope.name`.
 const FIRST: u8 = length_tag(1);

@@ -12,7 +12,8 @@ use fapilog_plugin::{
     value::ValueRef,
 };
 
-use crate::{encode::put_attribute, wire::length_tag};
+use crate::encode::put_attribute;
+use fapilog_format::protobuf_wire::length_tag;
 
 /// The tag of `Resource.attributes`.
 const ATTRIBUTE: u8 = length_tag(1);

@@ -251,6 +251,19 @@ impl EventEncoder for HecEncoder {
         })
     }
 
+    fn record_form(&self) -> Option<&'static str> {
+        (!self.envelope.is_raw).then_some("splunk")
+    }
+
+    /// The objects of the collector, a line for each.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            text.buffer().extend_from_slice(record.trim_ascii_end());
+            text.buffer().push(b'\n');
+            text.end_record();
+        }
+    }
+
     /// Records of another sink that is a collector's, too, stay as they are.
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         // The lines of a sink that marks no records, such as those of a file.

@@ -91,6 +91,19 @@ impl EventEncoder for DatadogEncoder {
         Ok(())
     }
 
+    fn record_form(&self) -> Option<&'static str> {
+        Some("datadog")
+    }
+
+    /// The entries, a line for each.
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            text.buffer().extend_from_slice(record.trim_ascii_end());
+            text.buffer().push(b'\n');
+            text.end_record();
+        }
+    }
+
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         append_entries(&self.constants, records, payload);
     }

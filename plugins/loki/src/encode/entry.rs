@@ -1,15 +1,12 @@
 //! Entries: a time, a line and structured metadata.
 
-use fapilog_format::json::put_string;
+use fapilog_format::{
+    json::put_string,
+    protobuf_wire::{field_len, put_field, put_varint, varint_len},
+};
 use fapilog_plugin::text::number::put_u64;
 
-use crate::{
-    encode::{
-        json_line::put_line,
-        varint::{field_bytes, put_bytes, put_varint, varint_bytes},
-    },
-    settings::LokiEncoding,
-};
+use crate::{encode::json_line::put_line, settings::LokiEncoding};
 
 // The tags of `EntryAdapter`, of `google.protobuf.Timestamp` and of `LabelPairAdapter` (`pkg/push/push.proto` of Loki).
 const ENTRY_TIMESTAMP: u8 = 0x0a;
@@ -36,7 +33,7 @@ impl<'out> LokiEntryWriter<'out> {
         match encoding {
             LokiEncoding::Protobuf => {
                 put_timestamp(unix_nanos, out);
-                put_bytes(ENTRY_LINE, line.as_bytes(), out);
+                put_field(out, ENTRY_LINE, line.as_bytes());
             }
             LokiEncoding::Json => {
                 out.extend_from_slice(b"[\"");
@@ -53,9 +50,9 @@ impl<'out> LokiEntryWriter<'out> {
         match self.encoding {
             LokiEncoding::Protobuf => {
                 self.out.push(ENTRY_METADATA);
-                put_varint((field_bytes(name.len()) + field_bytes(value.len())) as u64, self.out);
-                put_bytes(PAIR_NAME, name.as_bytes(), self.out);
-                put_bytes(PAIR_VALUE, value, self.out);
+                put_varint(self.out, (field_len(name.len()) + field_len(value.len())) as u64);
+                put_field(self.out, PAIR_NAME, name.as_bytes());
+                put_field(self.out, PAIR_VALUE, value);
             }
             LokiEncoding::Json => {
                 self.out.extend_from_slice(if self.has_metadata { b"," } else { b",{" });
@@ -78,13 +75,13 @@ impl<'out> LokiEntryWriter<'out> {
 /// Zeros are not written, as proto3 has it.
 fn put_timestamp(unix_nanos: u64, out: &mut Vec<u8>) {
     let (seconds, nanos) = (unix_nanos / NANOS, unix_nanos % NANOS);
-    let bytes = |number: u64| if number == 0 { 0 } else { 1 + varint_bytes(number as usize) };
+    let bytes = |number: u64| if number == 0 { 0 } else { 1 + varint_len(number) };
     out.push(ENTRY_TIMESTAMP);
-    put_varint((bytes(seconds) + bytes(nanos)) as u64, out);
+    put_varint(out, (bytes(seconds) + bytes(nanos)) as u64);
     for (tag, number) in [(TIMESTAMP_SECONDS, seconds), (TIMESTAMP_NANOS, nanos)] {
         if number != 0 {
             out.push(tag);
-            put_varint(number, out);
+            put_varint(out, number);
         }
     }
 }

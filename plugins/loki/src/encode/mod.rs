@@ -2,7 +2,7 @@
 
 pub(crate) mod entry;
 mod json_line;
-pub(crate) mod varint;
+mod record_text;
 
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
@@ -18,7 +18,7 @@ use fapilog_plugin::{
 use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
 
 use crate::{
-    encode::entry::LokiEntryWriter,
+    encode::{entry::LokiEntryWriter, record_text::put_record_text},
     labels::{LabelPlan, LastLabels},
     metadata::{MetadataPlan, MetadataScratch},
     record::LokiRecord,
@@ -100,6 +100,17 @@ impl EventEncoder for LokiEncoder {
             }
             Ok(())
         })
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("loki")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            put_record_text(record, text.buffer());
+            text.end_record();
+        }
     }
 
     /// A record of another sink becomes the line of an entry, with the time of now. A record of another sink of this kind stays as it is.

@@ -13,7 +13,7 @@ use super::{
     put_if_member, tag,
     value::{put_attribute, put_key, put_text_attribute},
 };
-use crate::wire::put_sized;
+use fapilog_format::protobuf_wire::put_sized;
 
 const UID: &str = "log.record.uid";
 /// The lengths in the front of the attribute that grow with the sequence number: of the attribute, of its value, and of the text.
@@ -171,7 +171,7 @@ fn put_named(has_places: bool, field: &FieldRef<'_>, names: &mut NameList, out: 
         ("", name) => put_attribute(out, tag::ATTRIBUTE, name, field.value),
         prefixed => {
             out.push(tag::ATTRIBUTE);
-            put_sized(out, |out| {
+            put_sized::<1>(out, |out| {
                 put_key(out, prefixed, None);
                 super::value::put_any_value(out, field.value);
             });

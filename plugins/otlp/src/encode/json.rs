@@ -4,7 +4,10 @@ use fapilog_format::{OtelJson, json::put_string};
 use fapilog_plugin::{error::PluginError, event::Batch, sink::Payload};
 use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
 
-use super::append_records;
+use super::{
+    append_records,
+    record_text::{RECORD_FORM, append_as_text},
+};
 use crate::frame::{OtlpForm, RecordFrame};
 
 /// A line of the formatter up to the name of the scope.
@@ -36,6 +39,14 @@ impl EventEncoder for JsonRecords {
             payload.end_record();
             Ok(())
         })
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some(RECORD_FORM)
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

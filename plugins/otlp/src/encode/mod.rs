@@ -6,6 +6,7 @@
 mod context;
 mod json;
 mod names;
+mod record_text;
 mod site;
 mod tag;
 mod value;
@@ -25,14 +26,13 @@ use fapilog_sink_http::encode::EventEncoder;
 use self::{
     context::{ProducerUid, ScopeRecord, SharedRecord},
     names::AttributeNames,
+    record_text::{RECORD_FORM, append_as_text},
     site::{SiteRecord, put_head},
     value::{put_any_value, put_key, put_text_attribute},
 };
 pub(crate) use self::{json::JsonRecords, value::put_attribute};
-use crate::{
-    frame::{OtlpForm, RecordFrame},
-    wire::{put_field, put_sized},
-};
+use crate::frame::{OtlpForm, RecordFrame};
+use fapilog_format::protobuf_wire::{put_field, put_sized};
 
 const GROUPS: [FieldGroup; 3] = [FieldGroup::Context, FieldGroup::Tags, FieldGroup::Metrics];
 
@@ -95,6 +95,14 @@ impl EventEncoder for ProtobufRecords {
         Ok(())
     }
 
+    fn record_form(&self) -> Option<&'static str> {
+        Some(RECORD_FORM)
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
+    }
+
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {
         append_records(records, payload, |text, out| {
             RecordFrame::put_front(OtlpForm::Protobuf, b"", out);
@@ -155,7 +163,7 @@ fn put_field_of(has_places: bool, field: &FieldRef<'_>, names: &mut AttributeNam
     let name = attribute_name(field.group, field.name, has_places);
     let number = names.number_of(name);
     out.push(tag::ATTRIBUTE);
-    put_sized(out, |out| {
+    put_sized::<1>(out, |out| {
         put_key(out, name, number);
         put_any_value(out, field.value);
     });
@@ -182,7 +190,7 @@ fn put_id(out: &mut Vec<u8>, tag: u8, digits: &str) {
     let value = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
     let (pairs, _) = digits.as_bytes().as_chunks::<2>();
     out.push(tag);
-    put_sized(out, |out| out.extend(pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low))));
+    put_sized::<1>(out, |out| out.extend(pairs.iter().map(|[high, low]| value(*high) << 4 | value(*low))));
 }
 
 #[cold]
@@ -193,7 +201,7 @@ fn put_cuts(event: &Event<'_>, out: &mut Vec<u8>) {
         return;
     }
     out.push(tag::ATTRIBUTE);
-    put_sized(out, |out| {
+    put_sized::<1>(out, |out| {
         put_key(out, ("", "fapilog.truncated_fields"), None);
         value::put_texts(
             out,

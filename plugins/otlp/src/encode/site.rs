@@ -16,7 +16,7 @@ use super::{
     put_if_member, tag,
     value::{put_any_value, put_attribute, put_key, put_text_attribute},
 };
-use crate::wire::{put_field, set_length};
+use fapilog_format::protobuf_wire::{put_field, set_length};
 
 /// The most arguments of a call site whose events are written without a look at each name.
 const ARGUMENTS_MAX: usize = 64;
@@ -70,7 +70,7 @@ impl AttributeArgument {
         out.push(0);
         self.key.put(out);
         put_any_value(out, value);
-        set_length(out, place);
+        set_length::<1>(out, place);
     }
 }
 

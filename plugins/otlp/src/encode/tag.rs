@@ -1,6 +1,6 @@
 //! The tags of `LogRecord`.
 
-use crate::wire::{fixed32_tag, fixed64_tag, length_tag, varint_tag};
+use fapilog_format::protobuf_wire::{fixed32_tag, fixed64_tag, length_tag, varint_tag};
 
 pub(super) const TIME: u8 = fixed64_tag(1);
 pub(super) const SEVERITY_NUMBER: u8 = varint_tag(2);

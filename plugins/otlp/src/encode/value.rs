@@ -2,7 +2,7 @@
 
 use fapilog_plugin::{text::plain::put_plain, value::ValueRef};
 
-use crate::wire::{
+use fapilog_format::protobuf_wire::{
     field_len, fixed64_tag, length_tag, put_field, put_head, put_sized, put_varint, varint_len, varint_tag,
 };
 
@@ -41,7 +41,7 @@ pub(crate) fn put_attribute(out: &mut Vec<u8>, tag: u8, name: &str, value: Value
 }
 
 fn put_key_value(out: &mut Vec<u8>, name: &str, value: ValueRef<'_>) {
-    put_sized(out, |out| {
+    put_sized::<1>(out, |out| {
         put_key(out, ("", name), None);
         put_any_value(out, value);
     });
@@ -89,7 +89,7 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) {
         ValueRef::I128(n) if let Ok(n) = i64::try_from(n) => put_int(out, n as u64),
         ValueRef::U128(n) if let Ok(n) = i64::try_from(n) => put_int(out, n as u64),
         ValueRef::Bytes(bytes) if std::str::from_utf8(bytes).is_ok() => put_text(out, bytes),
-        ValueRef::Bytes(bytes) => put_sized(out, |out| put_field(out, BYTES, bytes)),
+        ValueRef::Bytes(bytes) => put_sized::<1>(out, |out| put_field(out, BYTES, bytes)),
         ValueRef::Sequence(elements) => put_composite(out, ARRAY, |out| {
             for element in elements.iter() {
                 out.push(FIRST);
@@ -104,17 +104,17 @@ fn put_rare(out: &mut Vec<u8>, value: ValueRef<'_>) {
         }),
         ValueRef::Text(_) | ValueRef::I64(_) | ValueRef::F64(_) => put_any_value(out, value),
         // Characters, times, addresses, ids, and integers beyond 64 bits.
-        other => put_sized(out, |out| {
+        other => put_sized::<1>(out, |out| {
             out.push(STRING);
-            put_sized(out, |out| put_plain(out, other));
+            put_sized::<1>(out, |out| put_plain(out, other));
         }),
     }
 }
 
 fn put_composite(out: &mut Vec<u8>, tag: u8, put: impl FnOnce(&mut Vec<u8>)) {
-    put_sized(out, |out| {
+    put_sized::<1>(out, |out| {
         out.push(tag);
-        put_sized(out, put);
+        put_sized::<1>(out, put);
     });
 }
 
@@ -123,9 +123,9 @@ pub(crate) fn put_texts<'a>(out: &mut Vec<u8>, texts: impl Iterator<Item = (&'a 
     put_composite(out, ARRAY, |out| {
         for (front, middle, back) in texts {
             out.push(FIRST);
-            put_sized(out, |out| {
+            put_sized::<1>(out, |out| {
                 out.push(STRING);
-                put_sized(out, |out| {
+                put_sized::<1>(out, |out| {
                     [front, middle, back].iter().for_each(|part| out.extend_from_slice(part.as_bytes()))
                 });
             });

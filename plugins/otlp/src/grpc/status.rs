@@ -20,8 +20,8 @@ use super::connection::CallAnswer;
 use crate::{
     answer::{each_field, last_field, varint},
     error::OtlpError,
-    wire::WireField,
 };
+use fapilog_format::protobuf_wire::WireField;
 
 /// The most characters of a message in an error.
 const SHOWN_CHARS_MAX: usize = 256;

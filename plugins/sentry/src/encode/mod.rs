@@ -131,6 +131,29 @@ impl EventEncoder for SentryEncoder {
         }
         Ok(())
     }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("sentry")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            put_text(record, text.buffer());
+            text.end_record();
+        }
+    }
+}
+
+/// Appends the JSON of an error event or of a log, as a line. A breadcrumb is no record by itself: nothing is appended for it.
+fn put_text(record: &[u8], out: &mut Vec<u8>) {
+    let json = match record.split_first() {
+        Some((&ERROR_KIND, behind)) => behind.get(ID_DIGITS..).unwrap_or_default(),
+        Some((&LOG_KIND, behind)) => behind,
+        Some((&CRUMB_KIND, [])) => return,
+        _ => record,
+    };
+    out.extend_from_slice(json.trim_ascii_end());
+    out.push(b'\n');
 }
 
 /// The ids of an event's trace, as W3C's Trace Context has them.
