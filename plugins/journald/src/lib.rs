@@ -16,6 +16,7 @@
 mod deliver;
 mod encode;
 mod entry;
+mod entry_text;
 mod error;
 mod field_name;
 mod priority;

@@ -12,7 +12,10 @@ use fapilog_plugin::{
     },
 };
 
-use crate::{deliver::JournalClient, encode::EntryEncoder, settings::Journald, stop_deadline::StopDeadline};
+use crate::{
+    deliver::JournalClient, encode::EntryEncoder, entry_text::append_as_text, settings::Journald,
+    stop_deadline::StopDeadline,
+};
 
 /// Room for the entry that makes a payload full and exceeds it.
 const OVERSHOOT_BYTES: usize = 4 * 1024;
@@ -81,6 +84,14 @@ impl Sink for JournaldSink {
             self.cut_entries.add(cut);
         }
         Ok(())
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("journald")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

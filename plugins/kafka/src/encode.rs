@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Encodes events as records.
-pub(crate) struct RecordEncoder {
+pub(crate) struct KafkaEncoder {
     formatter: Box<dyn Formatter>,
     parts: RecordParts,
     /// The lines of a batch.
@@ -62,7 +62,7 @@ impl RecordParts {
     }
 }
 
-impl RecordEncoder {
+impl KafkaEncoder {
     pub(crate) fn new(target: &KafkaTarget, formatter: Box<dyn Formatter>) -> Self {
         let id_header = Some(target.settings.id_header.clone()).filter(|name| !name.is_empty());
         let parts = RecordParts {
@@ -134,6 +134,16 @@ impl RecordEncoder {
     }
 }
 
+/// Appends the values of records: the lines of events.
+pub(crate) fn append_as_text(records: &Payload, text: &mut Payload) {
+    for record in records.iter() {
+        let value = KafkaRecord::read(record).map_or(record, |record| record.value);
+        text.buffer().extend_from_slice(value.strip_suffix(b"\n").unwrap_or(value));
+        text.buffer().push(b'\n');
+        text.end_record();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,7 +156,7 @@ mod tests {
         settings.headers.insert("env".to_owned(), "prod".to_owned());
         settings.headers.insert("user".to_owned(), "{user}".to_owned());
         let target = KafkaTarget::new(&settings).unwrap();
-        let mut encoder = RecordEncoder::new(&target, Box::new(fapilog::format::Json::new()));
+        let mut encoder = KafkaEncoder::new(&target, Box::new(fapilog::format::Json::new()));
         let mut second = Vec::new();
         KafkaRecordWriter::new(&mut second, 5, b"t", Some(b"k")).end(b"second");
         let mut records = Payload::new(100);
@@ -160,5 +170,8 @@ mod tests {
         assert_eq!((first.topic, first.key, first.value, first.timestamp), ("logs.-", None, &b"first"[..], 0));
         assert_eq!(first.headers().collect::<Vec<_>>(), [("env", &b"prod"[..])]);
         assert_eq!(payload.record(1), Some(second.as_slice()));
+        let mut text = Payload::new(100);
+        append_as_text(&payload, &mut text);
+        assert_eq!(text.iter().collect::<Vec<_>>(), [b"first\n", &b"second\n"[..]]);
     }
 }

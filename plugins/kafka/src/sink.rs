@@ -20,7 +20,7 @@ use fapilog_plugin::{
 
 use crate::{
     deliver::{KafkaCounters, KafkaDelivery},
-    encode::RecordEncoder,
+    encode::{KafkaEncoder, append_as_text},
     producer::OpenProducers,
     reports::DeliveryReports,
     settings::{KafkaSettings, KafkaTarget},
@@ -92,7 +92,7 @@ impl SinkFactory for Kafka {
         Ok(Box::new(KafkaSink {
             destination: self.target.destination(),
             payload_bytes: self.target.settings.payload_bytes,
-            encoder: RecordEncoder::new(&self.target, (self.formatter)()),
+            encoder: KafkaEncoder::new(&self.target, (self.formatter)()),
             reports,
             open,
             thread: Some(thread),
@@ -121,7 +121,7 @@ impl SinkFactory for Kafka {
 struct KafkaSink {
     destination: String,
     payload_bytes: usize,
-    encoder: RecordEncoder,
+    encoder: KafkaEncoder,
     reports: Arc<DeliveryReports>,
     open: Arc<OpenProducers>,
     /// `None` only while the sink is dropped.
@@ -141,6 +141,14 @@ impl Sink for KafkaSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.encoder.encode(batch, payload)
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("kafka")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -175,6 +175,16 @@ impl PublishEncoder {
     }
 }
 
+/// Appends the lines of commands.
+pub(crate) fn append_as_text(records: &Payload, text: &mut Payload) {
+    for record in records.iter() {
+        let line = PublishParts::of(record).map_or(record, |command| command.line);
+        text.buffer().extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+        text.buffer().push(b'\n');
+        text.end_record();
+    }
+}
+
 /// A record, divided at the place of the reply subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PublishParts<'a> {
@@ -183,6 +193,8 @@ pub(crate) struct PublishParts<'a> {
     /// Everything behind them: numbers, header and line.
     back: &'a [u8],
     pub(crate) subject: &'a [u8],
+    /// The line, behind the header.
+    line: &'a [u8],
     /// Length of header and line, which `max_payload` of the server is about.
     pub(crate) message_bytes: usize,
 }
@@ -203,9 +215,10 @@ impl<'a> PublishParts<'a> {
         let total = number(words.next()?)?;
         let is_whole = words.next().is_none() && total == message.len() && is_subject(subject);
         let has_header = header.is_none_or(|bytes| is_header(message.get(..bytes)));
+        let line = message.get(header.unwrap_or(0)..)?;
         let front_bytes = name.len() + 1 + subject.len() + 1;
         let (front, back) = record.split_at_checked(front_bytes)?;
-        (is_whole && has_header).then_some(Self { front, back, subject, message_bytes: total })
+        (is_whole && has_header).then_some(Self { front, back, subject, line, message_bytes: total })
     }
 
     /// Appends the command, with a reply subject or without.
@@ -237,6 +250,18 @@ mod tests {
         let mut settings = NatsSettings { servers: vec!["nats://127.0.0.1".to_owned()], ..NatsSettings::default() };
         change(&mut settings);
         NatsTarget::new(&settings).unwrap()
+    }
+
+    #[test]
+    fn a_command_as_text_is_its_line() {
+        let (mut records, mut text) = (Payload::new(100), Payload::new(100));
+        records.push_record(b"HPUB logs 32 38\r\nNATS/1.0\r\nNats-Msg-Id: abcde\r\n\r\nfilled\r\n");
+        records.push_record(b"PUB logs 6\r\nfilled\r\n");
+        records.push_record(b"PUB logs 9\r\nfilled\r\n");
+        append_as_text(&records, &mut text);
+        assert_eq!(text.record(0), Some(&b"filled\n"[..]));
+        assert_eq!(text.record(1), Some(&b"filled\n"[..]));
+        assert_eq!(text.record(2), Some(&b"PUB logs 9\r\nfilled\r\n"[..]));
     }
 
     fn text(change: impl FnOnce(&mut NatsSettings), line: &str) -> String {

@@ -13,7 +13,7 @@ use fapilog_plugin::{
 
 use crate::{
     client::{NatsClient, NatsClientOptions},
-    encode::PublishEncoder,
+    encode::{PublishEncoder, append_as_text},
     exchange::NatsCounters,
     greeting::Greeting,
     servers::NatsServers,
@@ -110,6 +110,14 @@ impl Sink for NatsSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.encoder.encode(batch, payload)
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("nats")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

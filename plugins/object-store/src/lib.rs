@@ -5,7 +5,6 @@
 //! | `settings` | settings |
 //! | `target` | checks of the settings, and what they lead to |
 //! | `template` | names of objects |
-//! | `encode` | events become records of a payload |
 //! | `segment` | the form of a segment's file: a head and frames with checksums |
 //! | `files` | how files of the spool are opened and locked |
 //! | `spool` | the directory of segments: one is open, and the closed ones wait for their upload |
@@ -25,7 +24,6 @@
 
 mod build;
 mod compress;
-mod encode;
 mod error;
 mod files;
 mod registration;

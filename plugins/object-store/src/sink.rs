@@ -15,8 +15,9 @@ use fapilog_plugin::{
     threads::lock,
 };
 
+use fapilog_sink_http::encode::{EventEncoder, FormattedRecords};
+
 use crate::{
-    encode::RecordEncoder,
     settings::ObjectStoreSettings,
     spool::{Spool, SpoolWriter},
     target::StoreTarget,
@@ -84,7 +85,7 @@ impl SinkFactory for ObjectStoreSink {
         let spool = writer.spool();
         let name = format!("fapilog-object-store-{}", context.shard.index);
         let thread = DeliveryThread::start(name, move || Ok(writer))?;
-        let encoder = RecordEncoder::new((self.formatter)());
+        let encoder = FormattedRecords::new((self.formatter)());
         let settings = &self.target.settings;
         let max_events = settings.segment.max_events.and_then(|max| usize::try_from(max).ok());
         let payload_bytes = PAYLOAD_BYTES.min(settings.segment.max_bytes);
@@ -102,7 +103,7 @@ struct ShardObjectSink {
     destination: String,
     payload_bytes: usize,
     max_events: Option<usize>,
-    encoder: RecordEncoder,
+    encoder: FormattedRecords,
     spool: Arc<Spool>,
     thread: DeliveryThread,
 }

@@ -18,7 +18,7 @@ use fapilog::{
     plugin::PluginError,
     sink::{Delivery, Payload, Sink, SinkContext, SinkError, SinkFactory},
 };
-use fapilog_postgres::{Postgres, PostgresSettings};
+use fapilog_postgres::{PostgresSettings, PostgresTable};
 
 const BATCH_EVENTS: u64 = 512;
 
@@ -54,7 +54,7 @@ impl Sink for TimedEncoder {
     }
 }
 
-struct TimedPostgres(Postgres);
+struct TimedPostgres(PostgresTable);
 
 impl SinkFactory for TimedPostgres {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
@@ -94,7 +94,7 @@ fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("rows");
     group.throughput(Throughput::Elements(1));
     for (name, log) in [("primitives", primitives as LogOne), ("mixed", mixed)] {
-        let sink = TimedPostgres(Postgres::new(&settings).expect("valid settings"));
+        let sink = TimedPostgres(PostgresTable::new(&settings).expect("valid settings"));
         let builder = Container::builder().sink("timed", sink).batch_events_max(BATCH_EVENTS as usize);
         let (container, mut drain) = builder.start_manual().expect("a container");
         group.bench_function(name, |bencher| {

@@ -11,7 +11,7 @@ use fapilog::{
     info,
     sink::{OnFull, SinkOptions},
 };
-use fapilog_postgres::{Postgres, PostgresDuplicates, PostgresSettings};
+use fapilog_postgres::{PostgresDuplicates, PostgresSettings, PostgresTable};
 use fapilog_test_servers::servers;
 
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -23,7 +23,7 @@ fn main() {
         let mut settings = PostgresSettings::default();
         settings.url = format!("postgres://postgres@{}/postgres", server.address());
         settings.duplicates = duplicates;
-        let sink = Postgres::new(&settings).unwrap();
+        let sink = PostgresTable::new(&settings).unwrap();
         let logs = Container::builder()
             .executor(Executor::Thread)
             .overflow(Overflow::Block { timeout: TIMEOUT })

@@ -22,7 +22,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Statement, config::SslMode};
 use crate::{
     connect::{BoundedStream, ReceiveBudget, RustlsConnect},
     error::PostgresError,
-    outcome::{Outcome, describe, describe_setup, outcome},
+    outcome::{StatementOutcome, describe, describe_setup, outcome},
     schema::TableStatements,
 };
 
@@ -164,7 +164,7 @@ impl PostgresClient {
                 continue;
             };
             let kind = outcome(&error);
-            if kind == Outcome::Row {
+            if kind == StatementOutcome::Row {
                 progress.first.get_or_insert_with(|| describe(&error));
                 if range.len() == 1 {
                     progress.rejected.push(range.start);
@@ -183,7 +183,7 @@ impl PostgresClient {
             }
             ranges.push(range);
             let error = match kind {
-                Outcome::Setup | Outcome::ReadOnly | Outcome::Broken => {
+                StatementOutcome::Setup | StatementOutcome::ReadOnly | StatementOutcome::Broken => {
                     describe_setup(&self.options.destination, &error)
                 }
                 _ => PostgresError::Statement { destination: self.options.destination.clone(), code: describe(&error) },

@@ -35,10 +35,12 @@ impl ReceiveBudget {
     }
 
     fn take(&self, bytes: usize) -> io::Result<()> {
+        // Relaxed, as the store below: the runtime is on the thread that refills.
         let left = self.0.load(Ordering::Relaxed);
         let Some(left) = left.checked_sub(bytes) else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the server sends more than any answer has"));
         };
+        // Relaxed: see the load.
         self.0.store(left, Ordering::Relaxed);
         Ok(())
     }

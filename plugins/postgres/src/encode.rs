@@ -21,7 +21,7 @@ use memchr::{memchr, memmem};
 
 use crate::column::PostgresColumn;
 
-/// What a text of the server may not have, and stands in its place.
+/// In place of a NUL, which no text of the server has.
 const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
 
 /// 2000-01-01, from which the server counts, in microseconds since 1970.
@@ -193,6 +193,35 @@ impl RowEncoder {
         }
     }
 
+    /// Appends each row as a JSON object of its columns, with a line feed.
+    pub(crate) fn append_as_text(&self, records: &Payload, text: &mut Payload) {
+        for record in records.iter() {
+            self.put_row_text(record, text.buffer());
+            text.end_record();
+        }
+    }
+
+    fn put_row_text(&self, record: &[u8], out: &mut Vec<u8>) {
+        if !self.is_tuple(record) {
+            out.extend_from_slice(record.strip_suffix(b"\n").unwrap_or(record));
+            return out.push(b'\n');
+        }
+        let mut object = ObjectWriter::new(out);
+        let mut tail = record.get(2..).unwrap_or_default();
+        for column in &self.columns {
+            let Some((length, behind)) = tail.split_first_chunk::<4>() else { break };
+            // Null has the length -1.
+            let length = usize::try_from(i32::from_be_bytes(*length)).ok();
+            let (field, behind) = behind.split_at_checked(length.unwrap_or(0)).unwrap_or((behind, b""));
+            if length.is_some() {
+                put_column_text(*column, field, &mut object);
+            }
+            tail = behind;
+        }
+        object.finish();
+        out.push(b'\n');
+    }
+
     /// A line of another sink: it has an id and a time of its own.
     fn put_line(&self, line: &[u8], out: &mut Vec<u8>) {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -224,6 +253,24 @@ impl RowEncoder {
             remaining = behind;
         }
         remaining.is_empty()
+    }
+}
+
+/// Appends a column: its text, its object, or its number.
+fn put_column_text(column: PostgresColumn, field: &[u8], object: &mut ObjectWriter<'_>) {
+    match column.sql_type() {
+        "jsonb" => object.member(column.name()).extend_from_slice(field.get(1..).unwrap_or(b"null")),
+        "smallint" => {
+            let number = field.try_into().map_or(0, i16::from_be_bytes);
+            object.value(column.name(), ValueRef::I64(number.into()));
+        }
+        "text" => object.string(column.name(), &String::from_utf8_lossy(field)),
+        // A time: microseconds since 2000.
+        _ => {
+            let micros = field.try_into().map_or(0, i64::from_be_bytes).saturating_add(EPOCH_MICROS);
+            let (seconds, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
+            object.value(column.name(), ValueRef::Time { seconds, nanos: micros as u32 * 1000 });
+        }
     }
 }
 
@@ -312,6 +359,25 @@ mod tests {
         let mut expected = b"\0\x06\0\0\0\x04INFO\0\0\0\x02\0\x03\0\0\0\x06filled\xff\xff\xff\xff".to_vec();
         expected.extend_from_slice(b"\0\0\0\x0d\x01{\"order\":42}\xff\xff\xff\xff");
         assert_eq!(row, expected, "{}", row.escape_ascii());
+    }
+
+    #[test]
+    fn a_row_as_text_is_an_object_of_its_columns_and_another_sink_s_line_stays_as_it_is() {
+        use PostgresColumn::{Context, CorrelationId, Level, Message, Severity, Time};
+        let columns = [Level, Severity, Time, Message, CorrelationId, Context];
+        let row = row(&columns, test_event("filled \"x\"").field(FieldGroup::Context, "order", 42_u64));
+        let (mut records, mut text) = (Payload::new(100), Payload::new(100));
+        records.push_record(&row);
+        records.push_record(b"a line\n");
+        encoder(&columns, 100).append_as_text(&records, &mut text);
+        let object: serde_json::Value = serde_json::from_slice(text.record(0).unwrap()).unwrap();
+        assert_eq!((&object["level"], &object["message"]), (&"INFO".into(), &"filled \"x\"".into()));
+        assert_eq!(
+            (object["severity"].to_string(), object["context"].to_string()),
+            ("3".to_owned(), "{\"order\":42}".to_owned())
+        );
+        assert!(object["time"].as_str().unwrap().ends_with('Z') && object.get("correlation_id").is_none(), "{object}");
+        assert_eq!(text.record(1), Some(&b"a line\n"[..]));
     }
 
     #[test]

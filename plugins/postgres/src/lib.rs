@@ -35,7 +35,7 @@ pub use crate::{
     error::PostgresError,
     registration::register,
     settings::{PostgresDuplicates, PostgresSettings, PostgresSslMode},
-    sink::Postgres,
+    sink::PostgresTable,
 };
 
 /// Compiles and runs the code on the crate's page of the book.

@@ -26,7 +26,7 @@ pub fn register(registry: &mut Registry) -> Result<(), RegisterError> {
 fn postgres(settings: &PluginSettings<'_>) -> Result<Arc<dyn SinkFactory>, Vec<Problem>> {
     let (own, mut problems) = settings.read_with_problems::<PostgresSettings>();
     let Some(own) = own else { return Err(problems) };
-    match Postgres::new(&own) {
+    match PostgresTable::new(&own) {
         Ok(sink) if problems.is_empty() => Ok(Arc::new(sink)),
         made => {
             let found = made.err().map(|error| error.problems).unwrap_or_default();

@@ -26,11 +26,11 @@ const CUT: &str = "rows_cut";
 ///
 /// An event is delivered when the transaction with its row is committed.
 #[derive(Debug, Clone)]
-pub struct Postgres {
+pub struct PostgresTable {
     target: PostgresTarget,
 }
 
-impl Postgres {
+impl PostgresTable {
     /// A sink with these settings.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Postgres {
     }
 }
 
-impl SinkFactory for Postgres {
+impl SinkFactory for PostgresTable {
     fn make(&self, context: &SinkContext<'_>) -> Result<Box<dyn Sink>, SinkError> {
         let settings = &self.target.settings;
         let dialers = self.target.dialers().map_err(|problems| SinkError::permanent(SettingsError { problems }))?;
@@ -100,6 +100,14 @@ impl Sink for PostgresSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.encoder.encode(batch, payload)
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("postgres")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        self.encoder.append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -186,18 +186,30 @@ fn put_number(out: &mut Vec<u8>, mut number: u64) {
 
 /// Whether a record is one whole `XADD`, and nothing else: the text of an event is never a command.
 fn is_command(record: &[u8]) -> bool {
-    whole_command(record).is_some_and(|behind| behind.is_empty())
+    whole_command(record).is_some_and(|(_, behind)| behind.is_empty())
 }
 
-/// The bytes behind an `XADD` at the beginning.
-fn whole_command(bytes: &[u8]) -> Option<&[u8]> {
+/// Appends the lines of commands.
+pub(crate) fn append_as_text(records: &Payload, text: &mut Payload) {
+    for record in records.iter() {
+        let line = whole_command(record).map_or(record, |(line, _)| line);
+        text.buffer().extend_from_slice(line.strip_suffix(b"\n").unwrap_or(line));
+        text.buffer().push(b'\n');
+        text.end_record();
+    }
+}
+
+/// The last string of an `XADD` at the beginning, which is the line, and the bytes behind the command.
+fn whole_command(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (strings, bytes) = number_line(bytes.strip_prefix(b"*")?)?;
     let mut bytes = bytes.strip_prefix(b"$4\r\nXADD\r\n")?;
+    let mut last: &[u8] = b"";
     for _ in 1..strings {
         let (length, behind) = number_line(bytes.strip_prefix(b"$")?)?;
-        bytes = behind.get(length..)?.strip_prefix(b"\r\n")?;
+        let (string, behind) = behind.split_at_checked(length)?;
+        (last, bytes) = (string, behind.strip_prefix(b"\r\n")?);
     }
-    Some(bytes)
+    Some((last, bytes))
 }
 
 fn number_line(bytes: &[u8]) -> Option<(usize, &[u8])> {
@@ -258,6 +270,15 @@ mod tests {
         ] {
             assert!(!is_command(other.as_bytes()), "{other}");
         }
+    }
+
+    #[test]
+    fn a_command_as_text_is_its_line() {
+        let (mut records, mut text) = (Payload::new(100), Payload::new(100));
+        records.push_record(b"*5\r\n$4\r\nXADD\r\n$1\r\nk\r\n$1\r\n*\r\n$5\r\nevent\r\n$8\r\nfil\r\nled\r\n");
+        records.push_record(b"a line\n");
+        append_as_text(&records, &mut text);
+        assert_eq!(text.iter().collect::<Vec<_>>(), [&b"fil\r\nled\n"[..], b"a line\n"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use fapilog_plugin::{
 
 use crate::{
     client::{RedisClient, RedisClientOptions},
-    encode::CommandEncoder,
+    encode::{CommandEncoder, append_as_text},
     password::RedisPassword,
     settings::{RedisSettings, RedisTarget},
 };
@@ -103,6 +103,14 @@ impl Sink for RedisSink {
 
     fn encode(&mut self, batch: &Batch<'_>, payload: &mut Payload) -> Result<(), PluginError> {
         self.encoder.encode(batch, payload)
+    }
+
+    fn record_form(&self) -> Option<&'static str> {
+        Some("redis")
+    }
+
+    fn append_as_text(&mut self, records: &Payload, text: &mut Payload) {
+        append_as_text(records, text);
     }
 
     fn append_records(&mut self, records: &Payload, payload: &mut Payload) {

@@ -14,7 +14,7 @@ use fapilog::{
     container::{ContainerBuilder, Executor},
     sink::{DeliveryPolicy, SinkOptions},
 };
-use fapilog_postgres::{Postgres, PostgresSettings};
+use fapilog_postgres::{PostgresSettings, PostgresTable};
 use fapilog_test_servers::{EventLedger, servers};
 
 /// Longer than anything that a test waits for.
@@ -34,13 +34,13 @@ fn start(settings: &PostgresSettings) -> Container {
     let wait = Duration::from_millis(20);
     let policy = DeliveryPolicy::default().attempts(1000).backoff(wait, 1.0, wait).breaker(0, wait, wait);
     let options = SinkOptions::new().delivery(policy);
-    builder().sink_with("postgres", Postgres::new(settings).unwrap(), options).start().unwrap()
+    builder().sink_with("postgres", PostgresTable::new(settings).unwrap(), options).start().unwrap()
 }
 
 /// With a single attempt for each payload.
 fn start_once(settings: &PostgresSettings) -> Container {
     let options = SinkOptions::new().delivery(DeliveryPolicy::default().attempts(1));
-    builder().sink_with("postgres", Postgres::new(settings).unwrap(), options).start().unwrap()
+    builder().sink_with("postgres", PostgresTable::new(settings).unwrap(), options).start().unwrap()
 }
 
 /// Shuts the container down, and checks the law. Returns the events that were delivered, and those that were lost.

@@ -7,7 +7,7 @@ use fapilog_test_servers::{Conformance, Scenario, servers};
 use crate::{settings_for, shut_down, start};
 
 #[test]
-fn hostile_values_arrive_and_a_nul_is_replaced() {
+fn unusual_values_arrive_and_a_nul_is_replaced() {
     let Some(server) = servers::Postgres::start() else { return };
     let mut settings = settings_for(&server);
     (settings.schema, settings.table) = ("my \"schema\"; --".to_owned(), "the 'table' \"x\"".to_owned());
