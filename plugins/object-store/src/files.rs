@@ -87,11 +87,21 @@ pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     careful().read(true).open(path)
 }
 
-/// Gives a segment that cannot be read another name, so that others are uploaded.
+/// Gives a segment that cannot be read another name, so that others are uploaded. Numbers begin again when the directory has no segment: a
+/// file that was set aside before keeps its name and its bytes.
 pub(crate) fn set_aside(path: &Path) -> io::Result<()> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(BROKEN);
-    fs::rename(path, PathBuf::from(name))
+    let mut base = path.as_os_str().to_owned();
+    base.push(BROKEN);
+    let mut name = PathBuf::from(&base);
+    let mut number = 1_u64;
+    // The directory is locked: no other process makes the name in between.
+    while name.symlink_metadata().is_ok() {
+        let mut next = base.clone();
+        next.push(format!(".{number}"));
+        name = PathBuf::from(next);
+        number = number.saturating_add(1);
+    }
+    fs::rename(path, name)
 }
 
 /// Makes the names in a directory durable.
@@ -127,4 +137,27 @@ fn refuse_other_than_plain(file: &File, path: &Path) -> Result<(), SinkError> {
         () => return Ok(()),
     };
     Err(SinkError::NotAPlainFile { path: path.to_owned(), found })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_segment_that_is_set_aside_replaces_no_earlier_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = segment_path(directory.path(), 1);
+        for text in ["first", "second", "third"] {
+            fs::write(&path, text).unwrap();
+            set_aside(&path).unwrap();
+        }
+        let mut texts = Vec::new();
+        for entry in fs::read_dir(directory.path()).unwrap() {
+            texts.push(fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
+        texts.sort();
+        assert_eq!(texts, ["first", "second", "third"]);
+    }
 }

@@ -4,6 +4,7 @@
 //! aside.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -113,11 +114,39 @@ impl Uploader {
 
 /// Whether no attempt can upload the segment.
 fn is_broken(error: &ObjectStoreError) -> bool {
-    matches!(error, ObjectStoreError::BrokenSegment { .. } | ObjectStoreError::Unreadable { .. })
+    match error {
+        ObjectStoreError::BrokenSegment { .. } => true,
+        ObjectStoreError::Unreadable { source, .. } => !is_temporary(source),
+        _ => false,
+    }
+}
+
+/// Whether the process or the system is short of descriptors or memory: the file itself is whole.
+fn is_temporary(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN | Errno::INTR))
 }
 
 /// From a half to 1: machines that failed together do not come back together.
 fn random_part_of_one() -> f64 {
     let [byte, ..] = fapilog_plugin::uuid_v7::random_part();
     0.5 + f64::from(byte) / 510.0
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn a_segment_is_not_set_aside_for_want_of_descriptors_or_memory() {
+        let error = |errno: Errno| ObjectStoreError::Unreadable { path: "a".into(), source: errno.into() };
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::INTR] {
+            assert!(!is_broken(&error(errno)), "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::IO, Errno::LOOP] {
+            assert!(is_broken(&error(errno)), "{errno}");
+        }
+    }
 }
