@@ -3,14 +3,19 @@
 //! | server | how it is killed |
 //! |---|---|
 //! | a fake in this process | its port and all its connections are closed, also those with an answer in flight |
+//! | the mock brokers of librdkafka | as a fake |
 //! | a real server | SIGKILL |
 
 mod datadog;
 mod elasticsearch;
 mod fake;
 mod http;
+mod kafka;
 mod loki;
+mod nats;
+mod object_store;
 mod otlp;
+mod postgres;
 mod redis;
 mod sentry;
 mod splunk;
@@ -70,8 +75,12 @@ pub(crate) const TARGETS: &[&SoakTarget] = &[
     &datadog::TARGET,
     &elasticsearch::TARGET,
     &http::TARGET,
+    &kafka::TARGET,
     &loki::TARGET,
+    &nats::TARGET,
+    &object_store::TARGET,
     &otlp::TARGET,
+    &postgres::TARGET,
     &redis::TARGET,
     &sentry::TARGET,
     &splunk::TARGET,
