@@ -130,7 +130,8 @@ fn a_plugin_that_only_the_program_knows_is_an_error_only_on_request() {
     let files = Files::new(&[("a.toml", "sinks = [\"kafka\"]\n[plugin_config.kafka]\ntopic = \"logs\"\n")]);
     let output = files.check(&["a.toml"]);
     let text = stdout(&output);
-    let unknown = "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only alertmanager, audit_trail, ";
+    let unknown =
+        "not checked: sinks[0] is \"kafka\"; this command knows no such sink, only alertmanager, audit_trail, ";
     assert!(text.contains(unknown), "{text}");
     assert_eq!(output.status.code(), Some(0));
     let output = files.check(&["--strict", "a.toml"]);

@@ -227,13 +227,12 @@ mod tests {
             fields.push((number, field));
             remaining = behind;
         }
-        let expected =
-            [
-                (1, WireField::Varint(150)),
-                (2, WireField::Fixed64(0x0807_0605_0403_0201)),
-                (3, WireField::Bytes(&[9, 9])),
-                (4, WireField::Fixed32(0x0403_0201)),
-            ];
+        let expected = [
+            (1, WireField::Varint(150)),
+            (2, WireField::Fixed64(0x0807_0605_0403_0201)),
+            (3, WireField::Bytes(&[9, 9])),
+            (4, WireField::Fixed32(0x0403_0201)),
+        ];
         assert_eq!((&fields[..], remaining), (&expected[..], &[][..]));
         // A group, and a length beyond the end.
         assert_eq!((take_field(&[11]), take_field(&[26, 5, 1])), (None, None));

@@ -37,7 +37,7 @@ const PARTITIONS: i32 = 24;
 const POLL: Duration = Duration::from_millis(100);
 const REQUEST_TIME: Duration = Duration::from_secs(5);
 
-/// The time for the rest of the topic at the end of a run.
+/// The time for what is left of the topic at the end of a run.
 const COUNT_DEADLINE: Duration = Duration::from_secs(60);
 
 pub(super) const TARGET: SoakTarget = SoakTarget {

@@ -51,7 +51,7 @@ struct KilledRclone {
 
 impl KilledRclone {
     /// Starts a container on the same spool, until it has uploaded what the one before has left there.
-    fn upload_rest(&self) {
+    fn upload_remaining(&self) {
         let sink = self.sink();
         assert!(sink.is_ok(), "the settings of the sink: {:?}", sink.err());
         let Ok(sink) = sink else { return };
@@ -105,7 +105,7 @@ impl KillableServer for KilledRclone {
 
     fn count_kept(&mut self) {
         if has_segments(self.spool.path()) {
-            self.upload_rest();
+            self.upload_remaining();
         }
         let counted = self.count_objects();
         assert!(counted.is_ok(), "the objects cannot be read: {counted:?}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fapilog_postgres::{Postgres, PostgresSettings};
+use fapilog_postgres::{PostgresSettings, PostgresTable};
 use fapilog_test_servers::servers;
 
 use crate::{
@@ -33,7 +33,7 @@ impl KillableServer for KilledPostgres {
     fn sink(&self) -> SinkResult {
         let mut settings = PostgresSettings::default();
         settings.url = format!("postgres://postgres@{}/postgres", self.server.address());
-        Ok(Arc::new(Postgres::new(&settings)?))
+        Ok(Arc::new(PostgresTable::new(&settings)?))
     }
 
     fn kill(&mut self) {

@@ -9,7 +9,7 @@ use fapilog_plugin::{
     sink::SinkFactory,
 };
 
-use crate::{Postgres, settings::PostgresSettings};
+use crate::{PostgresTable, settings::PostgresSettings};
 
 register_plugin!(register);
 

@@ -6,7 +6,7 @@ use fapilog_format::{
     json::ObjectWriter,
     protobuf_wire::{WireField, take_field},
 };
-use serde_json::value::RawValue;
+use serde_json::Value;
 
 use crate::{record::LokiRecord, settings::LokiEncoding};
 
@@ -68,10 +68,11 @@ fn pair_of(mut pair: &[u8]) -> Option<(String, String)> {
 
 /// An entry is an array: the time, the line, and perhaps an object.
 fn parts_of_json(entry: &[u8]) -> Option<EntryParts> {
-    let members: Vec<&RawValue> = serde_json::from_slice(entry).ok()?;
-    let line = serde_json::from_str(members.get(1)?.get()).ok()?;
-    let metadata = members.get(2).and_then(|object| serde_json::from_str(object.get()).ok());
-    Some((line, metadata.unwrap_or_default()))
+    let members: Vec<Value> = serde_json::from_slice(entry).ok()?;
+    let line = members.get(1)?.as_str()?.to_owned();
+    let metadata = members.get(2).and_then(Value::as_object).into_iter().flatten();
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    Some((line, metadata.filter_map(text).collect()))
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ pub(super) const EXCEPTIONS: &[WordException] = &[
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("prometheus"),             "a histogram's range of values: the field's word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("object-store"),           "the place of objects: the services' word"),
     allow(&["bucket", "buckets"],         ExceptionPlace::Path("test-servers"),           "the place of objects: the services' word"),
+    allow(&["bucket", "buckets"],         ExceptionPlace::Path("object_store"),           "the place of objects: the services' word"),
     allow(&["off"],                       ExceptionPlace::Path("test-servers/src/servers"), "a value in the settings of servers"),
 
     // Faults of hardware and tests.
