@@ -107,7 +107,7 @@ impl HttpExchange for SentryExchange {
         if limits.is_none() {
             self.limits.busy(answer.retry_after(), now);
         }
-        // A category without a limit is sent by the next attempt, which is not kept waiting; the other one waits then.
+        // A category without a limit is sent in this attempt, and the other one waits: `write` refuses its parts.
         let waits = [true, false].map(|is_error| self.limits.wait(is_error, now));
         let retry_after = match waits {
             [Some(errors), Some(logs)] => Some(errors.min(logs)),
@@ -116,7 +116,7 @@ impl HttpExchange for SentryExchange {
         Err(SinkError::Retryable { retry_after, source: answer.error().into() }.into())
     }
 
-    /// Parts of a category with a limit are behind all others: the first of them ends the attempt. Breadcrumbs are in no part.
+    /// Parts of a category with a limit are behind all others. Breadcrumbs are in no part.
     fn partition(&mut self, records: &Records<'_>) -> Vec<Vec<usize>> {
         let (mut errors, mut logs) = (Vec::new(), Vec::new());
         let mut bytes = 0;

@@ -212,7 +212,9 @@ impl<X: HttpExchange> RecordsSender for ExchangeSender<X> {
     fn send(&mut self, records: &Records<'_>) -> Result<(), PartError> {
         let Self { client, exchange } = self;
         let mut request = client.request();
-        exchange.write(records, &mut request)?;
+        // Without a request, nothing is known of the destination.
+        let of_part = |error: SinkError| PartError { error: error.into(), scope: RefusalScope::Part };
+        exchange.write(records, &mut request).map_err(of_part)?;
         let answer = client.send(&mut request, |body, headers| exchange.seal(body, headers));
         let answer = answer.map_err(|error| error.into_sink_error())?;
         let scope = scope_of(answer.status());
